@@ -1,0 +1,1 @@
+"""reprolm: train small language models from scratch and re-create every result."""

@@ -1,0 +1,87 @@
+"""An append-only file of checksummed records: what a killed process wrote is kept, a torn last line is cut off.
+
+One record is one line, `<crc32 of the JSON, 8 hex digits> <JSON>`, appended with a single `write`.
+"""
+
+import json
+import os
+import zlib
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from reprolm.store import publish_file, step
+
+PREFIX = 9
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    # NaN and Infinity are kept as Python's JSON writes them: the journal holds the truth
+    body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+    return b"%08x " % zlib.crc32(body) + body + b"\n"
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    """The record of a whole and undamaged line, else None."""
+    if not line.endswith(b"\n") or len(line) <= PREFIX:
+        return None
+    body = line[PREFIX:-1]
+    if line[:PREFIX] != b"%08x " % zlib.crc32(body):
+        return None
+    record: dict[str, Any] = json.loads(body)
+    return record
+
+
+def read(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """The records from byte `offset` on, and the offset behind the last of them; reading stops at a damaged line."""
+    records: list[dict[str, Any]] = []
+    if not path.is_file():
+        return records, offset
+    with path.open("rb") as file:
+        file.seek(offset)
+        for line in file:
+            record = _parsed(line)
+            if record is None:
+                break
+            records.append(record)
+            offset += len(line)
+    return records, offset
+
+
+class Journal:
+    """Appends records to `path`; what follows the last undamaged record there is cut off first."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._file = self._opened()
+        _, end = read(path)
+        if os.fstat(self._file).st_size > end:
+            os.ftruncate(self._file, end)
+
+    def _opened(self) -> int:
+        return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Adds one record; it survives a kill of this process at once, a power cut after `sync`."""
+        step("journal")
+        os.write(self._file, _line(record))
+
+    def rewrite(self, records: list[dict[str, Any]]) -> None:
+        """Keeps just `records`: a resumed run drops what came after the checkpoint it starts from."""
+        publish_file(self.path, b"".join(map(_line, records)))
+        self.close()
+        self._file = self._opened()
+
+    def sync(self) -> None:
+        """Makes every record durable."""
+        os.fsync(self._file)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

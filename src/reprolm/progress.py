@@ -1,0 +1,52 @@
+"""Progress of long work on stderr: a bar with rate and time left on a terminal, a plain line now and then elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+LINE_EVERY_SECONDS = 5.0
+
+
+class Progress:
+    """Counts `total` units of work (unknown if None); `advance` may carry numbers to show beside the count."""
+
+    def __init__(self, label: str, total: int | None, unit: str, *, done: int = 0) -> None:
+        self._plain = not sys.stderr.isatty()
+        self._next = time.monotonic() + LINE_EVERY_SECONDS
+        self._bar = tqdm(
+            total=total, initial=done, desc=label, unit=unit, unit_scale=True, dynamic_ncols=True, mininterval=0.2,
+            file=sys.stderr, leave=True, disable=False if not self._plain else None,
+        )  # fmt: skip
+        self._label, self._total, self._unit, self._done, self._before = label, total, unit, done, done
+        self._started = time.monotonic()
+
+    def advance(self, count: int = 1, **numbers: float | str) -> None:
+        """Adds finished work."""
+        self._done += count
+        if not self._plain:
+            if numbers:
+                self._bar.set_postfix({k: v if isinstance(v, str) else f"{v:.4g}" for k, v in numbers.items()}, refresh=False)
+            self._bar.update(count)
+        elif time.monotonic() >= self._next:
+            self._next = time.monotonic() + LINE_EVERY_SECONDS
+            print(self._line(numbers), file=sys.stderr, flush=True)
+
+    def _line(self, numbers: dict[str, float | str]) -> str:
+        rate = (self._done - self._before) / max(time.monotonic() - self._started, 1e-9)
+        text = f"{self._label}: {self._done:,}"
+        if self._total:
+            left = (self._total - self._done) / rate if rate else 0.0
+            text += f" of {self._total:,} {self._unit}, {self._done / self._total:.0%}, {left:.0f} s left"
+        else:
+            text += f" {self._unit}"
+        shown = [f"{k} {v if isinstance(v, str) else f'{v:.4g}'}" for k, v in numbers.items()]
+        return ", ".join([text, f"{rate:,.0f} {self._unit}/s", *shown])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.close()
