@@ -33,7 +33,9 @@ def rule(function: Rule) -> Rule:
 class Config(BaseModel):
     """A section of `params.yaml`, or a part of one: immutable, its types strict, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
+    )
     _rules: ClassVar[list[Rule]] = []
 
     @classmethod
@@ -86,7 +88,11 @@ def _unknown(prefix: str, config: type[Config], error: ErrorDetails) -> Problem:
         parent = _part(parent, str(part))
     known = list(parent.model_fields) if parent is not None else []
     near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.5)
-    hint = f"did you mean {_key(prefix, (*error['loc'][:-1], near[0]))}?" if near else f"known: {', '.join(known)}"
+    hint = (
+        f"did you mean {_key(prefix, (*error['loc'][:-1], near[0]))}?"
+        if near
+        else f"known: {', '.join(known)}"
+    )
     return Problem(_key(prefix, error["loc"]), f"unknown key; {hint}")
 
 
@@ -120,7 +126,9 @@ def _problems(prefix: str, config: type[Config], errors: list[ErrorDetails]) -> 
             yield Problem(where, "has a wrong value", got, want)
 
 
-def _partial_problems(prefix: str, config: type[Config], values: Mapping[str, Any], bad: set[str]) -> Iterator[Problem]:
+def _partial_problems(
+    prefix: str, config: type[Config], values: Mapping[str, Any], bad: set[str]
+) -> Iterator[Problem]:
     """What the rules say of the fields that are right when others are wrong, so that all is told at once."""
     good = {key: value for key, value in values.items() if key in config.model_fields and key not in bad}
     for problem in broken_rules(config, config.model_construct(**good)):

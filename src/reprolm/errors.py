@@ -70,7 +70,9 @@ class Stopped(Exception):
         super().__init__(exit.name.lower())
 
 
-def refuse(where: str, what: str, *, got: object = None, want: str = "", exit: Exit = Exit.DATA) -> ReprolmError:
+def refuse(
+    where: str, what: str, *, got: object = None, want: str = "", exit: Exit = Exit.DATA
+) -> ReprolmError:
     """The error for a single problem, to be raised by the caller."""
     return ReprolmError(Problem(where, what, got, want), exit)
 
@@ -79,7 +81,13 @@ def _classify(error: BaseException) -> ReprolmError | None:
     """The user-facing form of errors that the system raises under us."""
     if isinstance(error, ReprolmError):
         return error
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES}:
+    if isinstance(error, OSError) and error.errno in {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.EIO,
+        errno.EACCES,
+    }:
         path = str(error.filename or "disk")
         return refuse(path, "cannot be written or read", got=error.strerror, exit=Exit.STORAGE)
     if isinstance(error, MemoryError):
@@ -102,7 +110,9 @@ def guarded(function: Callable[[], None]) -> int:
         known = _classify(error)
         if known is None or os.environ.get("REPROLM_DEBUG") == "1":
             traceback.print_exc()
-        for problem in known.problems if known else [Problem("reprolm", "failed on a fault of its own", error)]:
+        for problem in (
+            known.problems if known else [Problem("reprolm", "failed on a fault of its own", error)]
+        ):
             print(f"reprolm: error: {problem}", file=sys.stderr)
         return int(known.exit if known else Exit.BUG)
     return int(Exit.DONE)

@@ -28,7 +28,9 @@ class Progress:
         self._done += count
         if not self._plain:
             if numbers:
-                self._bar.set_postfix({k: v if isinstance(v, str) else f"{v:.4g}" for k, v in numbers.items()}, refresh=False)
+                self._bar.set_postfix(
+                    {k: v if isinstance(v, str) else f"{v:.4g}" for k, v in numbers.items()}, refresh=False
+                )
             self._bar.update(count)
         elif time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_EVERY_SECONDS
@@ -48,5 +50,7 @@ class Progress:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bar.close()

@@ -176,7 +176,9 @@ def manifest(directory: Path) -> dict[str, dict[str, Any]]:
     """
     path = directory / MANIFEST
     if not path.is_file():
-        raise refuse(str(directory), "is not there or was not published whole", want=f"a {MANIFEST}", exit=Exit.MISSING)
+        raise refuse(
+            str(directory), "is not there or was not published whole", want=f"a {MANIFEST}", exit=Exit.MISSING
+        )
     try:
         files: dict[str, dict[str, Any]] = json.loads(path.read_bytes())["files"]
         assert all("/.." not in f"/{name}" and not name.startswith("/") for name in files)
@@ -195,7 +197,9 @@ def verified(directory: Path) -> Path:
         path = directory / name
         size = path.stat().st_size if path.is_file() else None
         if size != entry["bytes"]:
-            raise refuse(str(path), "has another size", got=size, want=f"{entry['bytes']} bytes", exit=Exit.INTEGRITY)
+            raise refuse(
+                str(path), "has another size", got=size, want=f"{entry['bytes']} bytes", exit=Exit.INTEGRITY
+            )
         found = file_sha256(path)
         if found != entry["sha256"]:
             raise refuse(str(path), "has other bytes", got=found, want=entry["sha256"], exit=Exit.INTEGRITY)
@@ -235,10 +239,14 @@ def locked(directory: Path, *, wait: bool = False) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             holder = file.read().strip() or "another process"
-            raise refuse(str(directory), "is in use", got=holder, want="one at a time", exit=Exit.LOCKED) from error
+            raise refuse(
+                str(directory), "is in use", got=holder, want="one at a time", exit=Exit.LOCKED
+            ) from error
         file.seek(0)
         file.truncate()
-        file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+        file.write(
+            f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n"
+        )
         file.flush()
         yield
 

@@ -1,0 +1,1 @@
+"""Text: sources, hygiene, splitting by document."""

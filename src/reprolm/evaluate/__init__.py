@@ -1,0 +1,1 @@
+"""Scoring: loss, perplexity, bits per byte, reference lines."""
