@@ -1,7 +1,7 @@
-"""Parameters: the base of every section's type, reading `params.yaml`, and errors that say what to type instead.
+"""Parameters: the base of every section's type, reading `params.yaml`, errors that say what to type instead.
 
-Values live in `params.yaml`, types beside the code that they configure. A section's field has no default: the file is
-the full account of a run. Kinds are flat words (`model.position: rope`) with their options beside them
+Values live in `params.yaml`, types beside the code that they configure. A section's field has no default: the
+file is the full account of a run. Kinds are flat words (`model.position: rope`) with their options beside them
 (`model.rope.theta: 10000`), so that one word sweeps; options of a kind that is not chosen are ignored.
 """
 
@@ -53,7 +53,7 @@ class Config(BaseModel):
 
 
 def broken_rules(config: type[Config], values: Any) -> Iterator[Problem]:
-    """What the rules of `config` find in `values`; a rule that needs a field that `values` lacks is passed over."""
+    """What the rules of `config` find in `values`; a rule that needs a field not there is passed over."""
     for each in config._rules:
         try:
             problem = each(values)

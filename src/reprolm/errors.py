@@ -62,7 +62,7 @@ class ReprolmError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818 - it is no error
     """A signal asked for the end, and what was done so far is safe on disk."""
 
     def __init__(self, exit: Exit) -> None:
@@ -96,7 +96,7 @@ def _classify(error: BaseException) -> ReprolmError | None:
 
 
 def guarded(function: Callable[[], None]) -> int:
-    """Runs `function` and returns its exit code; prints what its reader can mend as `reprolm: error: …` lines.
+    """Runs `function`, returns its exit code; prints what its reader can mend as `reprolm: error: …` lines.
 
     A traceback is shown for our own faults (exit 70), and for all with `REPROLM_DEBUG=1`.
     """

@@ -1,4 +1,4 @@
-"""An append-only file of checksummed records: what a killed process wrote is kept, a torn last line is cut off.
+"""An append-only file of checksummed records: what a killed process wrote is kept, a torn last line cut off.
 
 One record is one line, `<crc32 of the JSON, 8 hex digits> <JSON>`, appended with a single `write`.
 """
@@ -33,7 +33,7 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
 
 
 def read(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """The records from byte `offset` on, and the offset behind the last of them; reading stops at a damaged line."""
+    """The records from byte `offset` on, and the offset behind the last; reading stops at a damaged line."""
     records: list[dict[str, Any]] = []
     if not path.is_file():
         return records, offset
@@ -78,6 +78,7 @@ class Journal:
         os.fsync(self._file)
 
     def close(self) -> None:
+        """Ends writing; what was appended stays."""
         os.close(self._file)
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: a bar with rate and time left on a terminal, a plain line now and then elsewhere."""
+"""Progress of long work on stderr: a bar with rate and time left on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -11,14 +11,14 @@ LINE_EVERY_SECONDS = 5.0
 
 
 class Progress:
-    """Counts `total` units of work (unknown if None); `advance` may carry numbers to show beside the count."""
+    """Counts `total` units of work (unknown if None); `advance` may carry numbers to show beside it."""
 
     def __init__(self, label: str, total: int | None, unit: str, *, done: int = 0) -> None:
         self._plain = not sys.stderr.isatty()
         self._next = time.monotonic() + LINE_EVERY_SECONDS
         self._bar = tqdm(
-            total=total, initial=done, desc=label, unit=unit, unit_scale=True, dynamic_ncols=True, mininterval=0.2,
-            file=sys.stderr, leave=True, disable=False if not self._plain else None,
+            total=total, initial=done, desc=label, unit=unit, unit_scale=True, dynamic_ncols=True,
+            mininterval=0.2, file=sys.stderr, leave=True, disable=self._plain,
         )  # fmt: skip
         self._label, self._total, self._unit, self._done, self._before = label, total, unit, done, done
         self._started = time.monotonic()

@@ -1,7 +1,7 @@
-"""Named random streams: every draw is a function of the seed and of what it is for, never of what came before.
+"""Named random streams: a draw is a function of the seed and of its purpose, never of what came before.
 
-Two models that differ in one part share every other initial tensor and every batch, evaluation changes no weight,
-and resuming needs no generator state.
+Two models that differ in one part share every other initial tensor and every batch, evaluation changes no
+weight, and resuming needs no generator state.
 """
 
 import hashlib

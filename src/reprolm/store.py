@@ -1,8 +1,9 @@
 """The only module that writes: atomic publishing, sha256 manifests, verified loading, locks.
 
-A published directory holds its files and a `manifest.json` with the size and sha256 of each. It is written beside its
-target, made durable (fsync of every file, then of the directory), and only then renamed into place: whatever the instant
-of a kill or a power loss, what stands under the target's name is whole. Tests inject faults at `step`, which every write passes.
+A published directory holds its files and a `manifest.json` with the size and sha256 of each. It is written beside
+its target, made durable (fsync of every file, then of the directory), and only then renamed into place: whatever
+the instant of a kill or a power loss, what stands under the target's name is whole. Tests inject faults at `step`,
+which every write passes.
 """
 
 import contextlib
@@ -28,7 +29,7 @@ _steps_left: dict[str, int] = {}
 def step(point: str) -> None:
     """Passed by each write, with the name of what is being done: the seam where tests stop the process.
 
-    `REPROLM_FAULT=point:n` kills this process, as a power cut would, when `point` is passed for the n-th time.
+    `REPROLM_FAULT=point:n` kills this process, as a crash would, when `point` is passed for the n-th time.
     """
     fault = os.environ.get("REPROLM_FAULT")
     if not fault:
@@ -110,13 +111,13 @@ def publish_file(target: Path, content: bytes | str) -> None:
 
 
 def publish_json(target: Path, value: Any) -> None:
-    """Writes a JSON value in a form that git can compare: keys in their own order, one a line, a final newline."""
+    """Writes a JSON value in a form that git can compare: keys in their own order, one a line."""
     publish_file(target, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 @contextlib.contextmanager
 def publish_directory(target: Path) -> Iterator[Path]:
-    """Gives a temporary directory to fill; publishes it as `target`, with its manifest, if the block succeeds."""
+    """Gives a temporary directory to fill; publishes it as `target`, with a manifest, if the block succeeds."""
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(target)
     temporary = _temporary(target)
@@ -147,10 +148,10 @@ def _seal(directory: Path) -> None:
 
 
 def _replace_directory(temporary: Path, target: Path) -> None:
-    """A directory cannot be renamed over a full one: the old is moved aside, and back if the new cannot take over.
+    """A directory cannot be renamed over a full one: the old is moved aside, and back if that fails.
 
-    A kill between the two renames leaves no target. DVC removes a stage's outputs before it starts and checkpoints
-    have names of their own, so that nothing that must last is ever replaced in this way.
+    A kill between the two renames leaves no target. DVC removes a stage's outputs before it starts and
+    checkpoints have names of their own, so that nothing that must last is ever replaced in this way.
     """
     old = target.parent / f".{target.name}.tmp.old.{os.getpid()}"
     step("rename")
