@@ -26,7 +26,7 @@ class NormalConfig(Config):
     standard_deviation: float = Field(gt=0)
     embedding_standard_deviation: float = Field(gt=0)
     residual: Literal["scaled", "zero"]
-    """Projections into the residual stream: divided by √(2·n_layers), or zero (a block starts as identity)."""
+    """Projections into the residual stream: divided by √(2·n_layers), or zero (a block starts as a no-op)."""
 
 
 class ModelConfig(Config):
@@ -84,7 +84,8 @@ class ModelConfig(Config):
         if self.position != "rope" or self.d_model % self.n_heads or (self.d_model // self.n_heads) % 2 == 0:
             return None
         fitting = [heads for heads in divisors(self.d_model) if self.d_model // heads % 2 == 0]
-        found = f"model.d_model / model.n_heads = {self.d_model} / {self.n_heads} = {self.d_model // self.n_heads}"
+        width = self.d_model // self.n_heads
+        found = f"{width} = model.d_model / model.n_heads = {self.d_model} / {self.n_heads}"
         want = f"n_heads {nearest(self.n_heads, fitting)}" if fitting else "an even model.d_model"
         return Problem("position", "rope needs an even width of a head", found, want)
 

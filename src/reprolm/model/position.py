@@ -8,7 +8,7 @@ from reprolm.model.config import ModelConfig
 
 
 class Rope(nn.Module):
-    """Rotary positions (Su et al. 2021, arXiv:2104.09864): q and k turn by angles that grow with the position.
+    """Rotary positions (Su et al. 2021, arXiv:2104.09864): q and k turn by angles that grow with position.
 
     Channel i of the first half of a head is paired with channel i of the second half (the layout of Llama and
     GPT-NeoX); the pair at position t is turned by t · θ^(−2i/K). Scores then depend on distances alone.

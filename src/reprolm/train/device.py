@@ -1,0 +1,35 @@
+"""The device, set up so that the same run gives the same bits, and the fingerprint within which it does."""
+
+import os
+import platform
+from typing import Any
+
+import numpy as np
+import torch
+
+# cuBLAS is deterministic only with a fixed workspace, and reads this when it starts
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+# with it, OpenMP would choose the number of threads by the machine's load, and sums would change
+os.environ["OMP_DYNAMIC"] = "false"
+
+
+def device(threads: int) -> torch.device:
+    """The best device here, with deterministic algorithms and a fixed number of CPU threads."""
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def fingerprint(on: torch.device, threads: int) -> dict[str, Any]:
+    """Everything about machine and versions that changes bits; runs of one fingerprint are byte-identical."""
+    environment = ("MKL_CBWR", "ATEN_CPU_CAPABILITY", "CUBLAS_WORKSPACE_CONFIG", "OMP_DYNAMIC")
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "machine": platform.machine(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "device": torch.cuda.get_device_name(on) if on.type == "cuda" else "cpu",
+        "threads": threads,
+        "environment": {name: os.environ.get(name) for name in environment},
+    }

@@ -1,0 +1,29 @@
+"""Which checkpoints belong to a run: a name made of everything that changes its bits."""
+
+from pathlib import Path
+from typing import Any
+
+from reprolm.config import chosen
+from reprolm.model.config import ModelConfig
+from reprolm.store import digest, file_sha256
+from reprolm.train.config import TrainConfig
+
+FREE = ("log_every_steps", "checkpoint_every_steps")
+"""Parameters that change no weight: a run that was killed may be resumed with other values."""
+CODE = ("data", "model", "optim", "train", "seeds.py", "evaluate/loss.py")
+
+
+def code_digest() -> str:
+    """One sha256 for the source files that decide what training computes."""
+    package = Path(__file__).parents[1]
+    files = [path for part in CODE for path in sorted([package / part, *(package / part).rglob("*.py")])]
+    return digest({str(path.relative_to(package)): file_sha256(path) for path in files if path.is_file()})
+
+
+def checkpoint_key(
+    model: ModelConfig, train: TrainConfig, seed: int, data: str, fingerprint: dict[str, Any]
+) -> str:
+    """The name of a run's directory of checkpoints, 16 hex digits; `data` is the digest of its tokens."""
+    training = {name: value for name, value in chosen(train).items() if name not in FREE}
+    parts = {"model": chosen(model), "train": training, "seed": seed, "data": data}
+    return digest(parts | {"code": code_digest(), "fingerprint": fingerprint})[:16]

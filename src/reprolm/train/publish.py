@@ -1,0 +1,58 @@
+"""What training leaves: the best and the last model, the curve, the numbers."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from reprolm.journal import read
+from reprolm.model.count import flops_per_token, parameters
+from reprolm.model.storage import put_weights, save_model, weights, write_tensors
+from reprolm.store import publish_directory, publish_file
+from reprolm.train.loop import Trainer
+
+LAST = "last.safetensors"
+COLUMNS = {
+    "train_loss": "train/loss",
+    "validation_loss": "validation/loss",
+    "learning_rate": "train/learning_rate",
+    "gradient_norm": "train/gradient_norm",
+}
+
+
+def publish_model(trainer: Trainer, out: Path, facts: dict[str, Any]) -> None:
+    """Publishes the weights that scored best (`model.safetensors`) and those of the last step."""
+    model, state = trainer.tensors.model, trainer.state
+    last = {name: tensor.clone() for name, tensor in weights(model).items()}
+    put_weights(model, trainer.tensors.best)
+    with publish_directory(out) as directory:
+        save_model(directory, model, facts | {"step": state.best_step, "validation_loss": state.best_loss})
+        write_tensors(directory / LAST, last)
+
+
+def publish_curve(trainer: Trainer, out: Path) -> None:
+    """Publishes the curve as CSV, a row for each step that was looked at; no timings: they always differ."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["step", "tokens", *COLUMNS])
+    for record in read(trainer.curve.path)[0]:
+        numbers = [record["values"].get(name, "") for name in COLUMNS.values()]
+        writer.writerow([record["step"], record["step"] * trainer.step_tokens, *numbers])
+    publish_file(out, text.getvalue())
+
+
+def numbers(trainer: Trainer) -> dict[str, Any]:
+    """The deterministic numbers of the run, for `metrics/train.json`."""
+    model, state = trainer.tensors.model, trainer.state
+    losses = [r["values"]["train/loss"] for r in read(trainer.curve.path)[0] if "train/loss" in r["values"]]
+    tail = losses[-max(1, len(losses) // 20) :]
+    return {
+        "best_validation_loss": state.best_loss,
+        "best_step": state.best_step,
+        "final_train_loss": sum(tail) / len(tail),
+        "steps": state.step,
+        "tokens": state.step * trainer.step_tokens,
+        "epochs": state.step / trainer.batches.steps_per_epoch,
+        "parameters": parameters(model),
+        "flops_per_token": flops_per_token(model),
+    }
