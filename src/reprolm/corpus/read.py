@@ -1,0 +1,62 @@
+"""Reading a published corpus."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from reprolm.corpus.split import SPLITS
+from reprolm.corpus.text import mapped
+from reprolm.errors import Exit, refuse
+from reprolm.store import verified
+
+Bytes = bytes
+
+
+class Split:
+    """One split of a corpus directory that was verified."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self.name = name
+        self._content = memoryview(mapped(directory / f"{name}.txt"))
+        self.offsets = np.frombuffer((directory / f"{name}.offsets").read_bytes(), dtype="<u8")
+        if not len(self.offsets) or self.offsets[-1] != len(self._content):
+            raise refuse(
+                str(directory / f"{name}.offsets"), "does not fit its text",
+                got=int(self.offsets[-1]) if len(self.offsets) else "nothing",
+                want=f"{len(self._content)} bytes", exit=Exit.INTEGRITY,
+            )  # fmt: skip
+
+    def __len__(self) -> int:
+        """The number of documents."""
+        return len(self.offsets) - 1
+
+    @property
+    def bytes(self) -> int:
+        """The size of the text."""
+        return len(self._content)
+
+    def content(self) -> memoryview:
+        """The whole text, without a copy."""
+        return self._content
+
+    def views(self) -> Iterator[memoryview]:
+        """The documents in order, without a copy."""
+        bounds = self.offsets.tolist()
+        for start, end in itertools.pairwise(bounds):
+            yield self._content[start:end]
+
+    def documents(self) -> Iterator[Bytes]:
+        """The documents in order."""
+        return map(Bytes, self.views())
+
+
+def open_corpus(directory: Path) -> dict[str, Split]:
+    """The splits by name, after each file was compared with the manifest.
+
+    Raises:
+        ReprolmError: the corpus is missing (exit 66) or damaged (exit 76).
+    """
+    verified(directory)
+    return {name: Split(directory, name) for name in SPLITS}

@@ -1,0 +1,58 @@
+"""Splitting into train, validation and test, before anything learns from the text."""
+
+import itertools
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from reprolm.corpus.config import SplitConfig
+from reprolm.corpus.text import Text
+
+SPLITS = ("train", "validation", "test")
+FEW_DOCUMENTS = 20
+DIGEST_BYTES = 32
+
+
+def unit(config: SplitConfig, documents: int) -> Literal["document", "position"]:
+    """What is kept whole: `auto` divides the documents themselves if they are few."""
+    if config.by != "auto":
+        return config.by
+    return "position" if documents < FEW_DOCUMENTS else "document"
+
+
+def by_document(
+    digests: bytes, sizes: npt.NDArray[np.uint64], config: SplitConfig
+) -> tuple[npt.NDArray[np.intp], int]:
+    """The split of each document (an index into `SPLITS`), and how many documents repeat another exactly.
+
+    Documents are lined up by the sha256 of their content, equal ones as one; a document goes to the split in
+    whose share of the bytes its middle lies. So the order of files changes nothing, and no text is in two splits.
+    """
+    keys = np.frombuffer(digests, dtype=">u8").reshape(-1, DIGEST_BYTES // 8)
+    order = np.lexsort(keys.T[::-1])
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (keys[order][1:] != keys[order][:-1]).any(axis=1)
+    group = np.cumsum(first) - 1
+    weights = np.bincount(group, weights=sizes[order])
+    middles = (np.cumsum(weights) - weights / 2) / weights.sum()
+    bounds = [config.train, config.train + config.validation]
+    result = np.empty(len(order), dtype=np.intp)
+    result[order] = np.searchsorted(bounds, middles, side="right")[group]
+    return result, int((~first).sum())
+
+
+def by_position(document: Text, config: SplitConfig) -> list[memoryview]:
+    """A document cut at the shares of its bytes, moved back to the start of a character;
+    nothing is lost, and a part may be empty.
+    """
+    view = memoryview(document)
+    shares = (0.0, config.train, config.train + config.validation, 1.0)
+    cuts = [_character_start(view, int(len(view) * share)) for share in shares]
+    return [view[start:end] for start, end in itertools.pairwise(cuts)]
+
+
+def _character_start(view: memoryview, at: int) -> int:
+    while 0 < at < len(view) and view[at] & 0b1100_0000 == 0b1000_0000:
+        at -= 1
+    return at
