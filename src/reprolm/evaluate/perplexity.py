@@ -53,7 +53,7 @@ class Total:
 
 @dataclass
 class ByPosition:
-    """Mean loss by how many tokens the model was given, in bins that double; windows are the sampling unit."""
+    """Mean loss by the tokens the model was given, in bins that double; windows are the sampling unit."""
 
     sums: dict[int, list[float]] = field(default_factory=dict)
 

@@ -5,8 +5,8 @@ from pydantic import Field
 from reprolm.config import Config
 
 
-class AdamWConfig(Config):
-    """Options of AdamW; under `train.optimizer: muon` they hold for what is not a matrix of a block."""
+class AdamConfig(Config):
+    """Moments of AdamW; under `train.optimizer: muon` they hold for what is not a matrix of a block."""
 
     beta1: float = Field(ge=0, lt=1)
     beta2: float = Field(ge=0, lt=1)

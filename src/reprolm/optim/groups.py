@@ -6,11 +6,11 @@ from typing import Any
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from reprolm.optim.config import AdamWConfig, MuonConfig
+from reprolm.optim.config import AdamConfig, MuonConfig
 from reprolm.optim.muon import Muon
 
 
-def _adamw(tensors: Sequence[Tensor], lr: float, weight_decay: float, config: AdamWConfig) -> AdamW:
+def _adamw(tensors: Sequence[Tensor], lr: float, weight_decay: float, config: AdamConfig) -> AdamW:
     """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), decay on matrices alone."""
     split: list[dict[str, Any]] = [
         {"params": [t for t in tensors if t.ndim > 1], "weight_decay": weight_decay},
@@ -26,7 +26,7 @@ def groups(made: Iterable[Optimizer]) -> Iterator[dict[str, Any]]:
 
 
 def optimizers(
-    model: nn.Module, kind: str, rates: tuple[float, float], adamw: AdamWConfig, muon: MuonConfig
+    model: nn.Module, kind: str, rates: tuple[float, float], adam: AdamConfig, muon: MuonConfig
 ) -> list[Optimizer]:
     """The optimizers of a model; `rates` are the peak learning rate and the weight decay.
 
@@ -37,7 +37,7 @@ def optimizers(
     named = dict(model.named_parameters())
     hidden = [t for name, t in named.items() if kind == "muon" and t.ndim == 2 and name.startswith("blocks.")]
     rest = [t for t in named.values() if not any(t is h for h in hidden)]
-    made: list[Optimizer] = [_adamw(rest, learning_rate, weight_decay, adamw)]
+    made: list[Optimizer] = [_adamw(rest, learning_rate, weight_decay, adam)]
     if hidden:
         made.append(Muon(hidden, muon.learning_rate, muon.momentum, weight_decay, muon.newton_schulz_steps))
     for group in groups(made):

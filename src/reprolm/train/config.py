@@ -6,7 +6,7 @@ from pydantic import Field
 
 from reprolm.config import Config, rule
 from reprolm.errors import Problem
-from reprolm.optim.config import AdamWConfig, MuonConfig
+from reprolm.optim.config import AdamConfig, MuonConfig
 
 
 class TrainConfig(Config):
@@ -18,7 +18,7 @@ class TrainConfig(Config):
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     max_grad_norm: float | None = Field(gt=0)
-    adamw: AdamWConfig
+    adam: AdamConfig
     muon: MuonConfig
     schedule: Literal["cosine", "linear", "constant"]
     warmup_steps: int = Field(ge=0)

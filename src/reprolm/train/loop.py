@@ -62,7 +62,7 @@ class Trainer:
         config = run.train
         model = initialise(Transformer(run.model, run.training.vocab_size), run.seed).to(run.device)
         rates = (config.learning_rate, config.weight_decay)
-        made = optimizers(model, config.optimizer, rates, config.adamw, config.muon)
+        made = optimizers(model, config.optimizer, rates, config.adam, config.muon)
         self.tensors = Tensors(model, made, weights(model))
         self.checkpoints = Checkpoints(directory)
         self.state = self.checkpoints.restore(self.tensors)

@@ -1,0 +1,58 @@
+"""Samples of a model, and statistics of their text."""
+
+from typing import Any
+
+import torch
+
+from reprolm.errors import refuse
+from reprolm.generate.config import SampleConfig
+from reprolm.generate.decode import continued
+from reprolm.model.transformer import Transformer
+from reprolm.tokenizers.interface import Tokenizer
+
+
+def write_samples(
+    model: Transformer, tokenizer: Tokenizer, config: SampleConfig, seed: int
+) -> list[dict[str, Any]]:
+    """A row for each prompt and draw: prompt, draw, text (the continuation) and how it was drawn.
+
+    Raises:
+        ReprolmError: a prompt holds a character that the tokenizer lacks, or no token (exit 65).
+    """
+    how = {"temperature": config.temperature, "top_k": config.top_k, "top_p": config.top_p}
+    if config.top_k is not None and config.top_k > tokenizer.vocab_size:
+        raise refuse(
+            "sample.top_k", "is above the vocabulary", got=config.top_k, want=str(tokenizer.vocab_size)
+        )
+    rows = []
+    for prompt in config.prompts:
+        ids = torch.tensor(tokenizer.encode(prompt), dtype=torch.int64)
+        for index, text in enumerate(continued(model, ids, config, seed, tokenizer.end_of_document)):
+            rows.append({"prompt": prompt, "draw": index, "text": tokenizer.decode(text), **how})
+    return rows
+
+
+def samples_as_text(rows: list[dict[str, Any]]) -> str:
+    """Samples to be read by people."""
+    return "\n\n".join(f"=== draw {row['draw']}\n{row['prompt']}{row['text']}" for row in rows) + "\n"
+
+
+def _grams(words: list[str], n: int) -> list[tuple[str, ...]]:
+    return list(zip(*(words[i:] for i in range(n)), strict=False))
+
+
+def text_statistics(texts: list[str]) -> dict[str, float]:
+    """Of continuations, in words: distinct-n over all texts, rep-4 as the mean share of repeated 4-grams.
+
+    distinct-n = different n-grams / n-grams (Li et al. 2016, arXiv:1510.03055); rep-4 = 1 − different / all
+    (Welleck et al. 2020, arXiv:1908.04319).
+    """
+    words = [text.split() for text in texts]
+    numbers: dict[str, float] = {"characters": sum(map(len, texts)), "words": sum(map(len, words))}
+    for n in (1, 2):
+        grams = [gram for text in words for gram in _grams(text, n)]
+        numbers[f"distinct_{n}"] = len(set(grams)) / len(grams) if grams else 0.0
+    long = [grams for grams in (_grams(text, 4) for text in words) if grams]
+    repeated = [1 - len(set(grams)) / len(grams) for grams in long]
+    numbers["rep_4"] = sum(repeated) / len(repeated) if repeated else 0.0
+    return numbers

@@ -1,0 +1,44 @@
+"""Stage `train`: tokens to a model; after a kill it resumes from its last checkpoint."""
+
+from pathlib import Path
+
+import _stage
+from reprolm.model.config import ModelConfig
+from reprolm.store import directory_digest, locked, prune, publish_json, verified
+from reprolm.tracking.stage import Stage
+from reprolm.train.config import TrainConfig
+
+MODEL, TOKENS, CURVE = Path("models/model"), Path("data/tokens"), Path("plots/train.csv")
+
+
+def main(stage: Stage) -> None:
+    model, train = stage.section("model", ModelConfig), stage.section("train", TrainConfig)
+    seed, threads = stage.number("seed"), stage.number("threads")
+    from reprolm.data.shards import Tokens
+    from reprolm.train.device import device, fingerprint
+    from reprolm.train.key import checkpoint_key
+    from reprolm.train.loop import Run, Trainer
+    from reprolm.train.publish import numbers, publish_curve, publish_model
+
+    tokens, on = verified(TOKENS), device(threads)
+    bits = fingerprint(on, threads)
+    training, validation = Tokens(tokens, "train"), Tokens(tokens, "validation")
+    run = Run(model, train, seed, training, validation, on)
+    key = checkpoint_key(model, train, seed, directory_digest(tokens), bits)
+    directory = stage.root / ".reprolm" / "checkpoints" / key
+    with locked(directory):
+        publish_json(directory / "fingerprint.json", bits)
+        trainer = Trainer(run, directory, stage)
+        began = trainer.state.step
+        trainer.fit()
+        stage.metrics(numbers(trainer))
+        publish_curve(trainer, CURVE)
+        publish_model(trainer, MODEL, {"tokenizer": training.tokenizer_digest})
+        prune(directory)
+    stage.tag("resumed_from_step", str(began))
+    stage.artifact(CURVE, "plots")
+    stage.outputs({"model": directory_digest(MODEL)})
+
+
+if __name__ == "__main__":
+    raise SystemExit(_stage.run("train", main))

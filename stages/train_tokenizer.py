@@ -1,0 +1,23 @@
+"""Stage `train_tokenizer`: the vocabulary, from the train split alone."""
+
+from pathlib import Path
+
+import _stage
+from reprolm.store import directory_digest
+from reprolm.tokenizers.config import TokenizerConfig
+from reprolm.tracking.stage import Stage
+
+TOKENIZER = Path("data/tokenizer")
+
+
+def main(stage: Stage) -> None:
+    config = stage.section("tokenizer", TokenizerConfig)
+    from reprolm.tokenizers.train import train
+
+    stage.metrics(train(config, Path("data/corpus"), TOKENIZER))
+    stage.outputs({"tokenizer": directory_digest(TOKENIZER)})
+    stage.artifact(TOKENIZER / "tokenizer.json", "tokenizer")
+
+
+if __name__ == "__main__":
+    raise SystemExit(_stage.run("train_tokenizer", main))
