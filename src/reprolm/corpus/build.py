@@ -102,7 +102,7 @@ def build(config: DataConfig, out: Path, cache: Path) -> dict[str, Any]:
     """Publishes the corpus as `out` and returns its numbers; `cache` keeps downloads.
 
     Raises:
-        ReprolmError: the source cannot be had (exit 2, 66, 69, 76 or 77), is empty or leaves a split empty (65).
+        ReprolmError: the source cannot be had (exit 2, 66, 69, 76, 77), is empty, or leaves a split so (65).
     """
     documents = source(config, cache)
     with publish_directory(out) as directory:

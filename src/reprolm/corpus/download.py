@@ -114,8 +114,8 @@ def download(wanted: Wanted, cache: Path, sleep: Sleep = time.sleep) -> Path:
     """The checked file, in `cache`; a pinned one that is there already is not asked for again.
 
     Raises:
-        ReprolmError: other bytes than wanted came (exit 76), a redirect leaves the web (77), the server refuses
-            or cannot be reached in several tries (69).
+        ReprolmError: other bytes than wanted came (exit 76), a redirect leaves the web (77), or the server
+            refuses or cannot be reached in several tries (69).
     """
     key = hashlib.sha256(wanted.address.encode()).hexdigest()
     done, part = cache / f"{key}.done", _Part(cache / f"{key}.part")

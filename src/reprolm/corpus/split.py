@@ -27,7 +27,8 @@ def by_document(
     """The split of each document (an index into `SPLITS`), and how many documents repeat another exactly.
 
     Documents are lined up by the sha256 of their content, equal ones as one; a document goes to the split in
-    whose share of the bytes its middle lies. So the order of files changes nothing, and no text is in two splits.
+    whose share of the bytes its middle lies. So the order of files changes nothing, and no text is in two
+    splits.
     """
     keys = np.frombuffer(digests, dtype=">u8").reshape(-1, DIGEST_BYTES // 8)
     order = np.lexsort(keys.T[::-1])

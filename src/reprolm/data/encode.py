@@ -1,0 +1,135 @@
+"""Makes shards of tokens from a corpus, in constant memory."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from reprolm.data.config import EncodeConfig
+from reprolm.data.shards import (
+    ACCOUNT,
+    HEADER_BYTES,
+    LENGTHS,
+    Vocabulary,
+    account,
+    dtype_for,
+    shard_name,
+)
+from reprolm.progress import Progress
+from reprolm.store import publish_directory
+from reprolm.tokenizers.interface import Ids, Tokenizer
+from reprolm.tokenizers.pieces import Documents, pieces
+
+BATCH_CHARACTERS = 1 << 22
+
+
+class ShardWriter:
+    """Appends tokens to the shards of a split; the header of a shard is written when its length is known."""
+
+    def __init__(self, directory: Path, split: str, vocabulary: Vocabulary, most: int) -> None:
+        self._directory, self._split, self._vocabulary, self._most = directory, split, vocabulary, most
+        self._dtype = dtype_for(vocabulary.vocab_size)
+        self.shards: list[int] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self._file = (self._directory / shard_name(self._split, len(self.shards))).open("xb")
+        self._file.write(bytes(HEADER_BYTES))
+        self.shards.append(0)
+
+    def _finish(self) -> None:
+        self._file.seek(0)
+        self._file.write(self._vocabulary.header(self.shards[-1]))
+        self._file.close()
+
+    def add(self, ids: Ids) -> None:
+        """Appends tokens."""
+        # a cast to 16 bits would wrap in silence
+        assert not len(ids) or int(ids.max()) < self._vocabulary.vocab_size
+        tokens = ids.astype(self._dtype)
+        while len(tokens):
+            if self.shards[-1] == self._most:
+                self._finish()
+                self._begin()
+            part = tokens[: self._most - self.shards[-1]]
+            self._file.write(part.tobytes())
+            self.shards[-1] += len(part)
+            tokens = tokens[len(part) :]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._finish()
+
+
+def encode(
+    config: EncodeConfig, corpus: Mapping[str, Documents], tokenizer: Tokenizer, out: Path
+) -> dict[str, Any]:
+    """Publishes the tokens of every split as `out` and returns their numbers.
+
+    Where the vocabulary has `<|endoftext|>`, it follows each document; documents lie one after the other.
+
+    Raises:
+        ReprolmError: a text has a character that the vocabulary lacks (exit 65).
+    """
+    vocabulary = Vocabulary(tokenizer.vocab_size, tokenizer.end_of_document, tokenizer.digest)
+    total = sum(documents.bytes for documents in corpus.values())
+    splits: dict[str, dict[str, Any]] = {}
+    with publish_directory(out) as directory, Progress("encode", total, "bytes") as progress:
+        for split, documents in corpus.items():
+            with ShardWriter(directory, split, vocabulary, config.shard_tokens) as writer:
+                count = _encode_split(documents, tokenizer, writer, progress)
+            splits[split] = {
+                "tokens": sum(writer.shards),
+                "documents": count,
+                "text_bytes": documents.bytes,
+                "shards": writer.shards,
+            }
+        tokenizer.token_bytes.astype("<u4").tofile(directory / LENGTHS)
+        (directory / ACCOUNT).write_text(account(vocabulary, splits))
+    metrics: dict[str, Any] = {"vocab_size": tokenizer.vocab_size}
+    for split, numbers in splits.items():
+        metrics[f"{split}_tokens"] = numbers["tokens"]
+        metrics[f"{split}_bytes_per_token"] = numbers["text_bytes"] / numbers["tokens"]
+    return metrics
+
+
+def _encode_split(documents: Documents, tokenizer: Tokenizer, writer: ShardWriter, progress: Progress) -> int:
+    """Appends the tokens of all documents and returns how many documents there were."""
+    end = [] if tokenizer.end_of_document is None else [tokenizer.end_of_document]
+    marker = np.array(end, dtype=np.uint32)
+    count = 0
+    for texts in _batches(_marked(documents)):
+        encoded = tokenizer.encode_many(texts)
+        writer.add(
+            np.concatenate([ids if text else marker for text, ids in zip(texts, encoded, strict=True)])
+        )
+        count += texts.count("")
+        progress.advance(sum(len(text.encode()) for text in texts))
+    return count
+
+
+def _marked(documents: Documents) -> Iterator[str]:
+    """The pieces of each document and then an empty text, which no piece is."""
+    for document in documents.views():
+        yield from pieces(document)
+        yield ""
+
+
+def _batches(texts: Iterator[str]) -> Iterator[list[str]]:
+    """Texts by the megabyte: enough to keep all cores at work, and bounded."""
+    batch: list[str] = []
+    size = 0
+    for text in texts:
+        batch.append(text)
+        size += len(text)
+        if size >= BATCH_CHARACTERS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,48 @@
+"""Documents as tokenizers read them: long ones in pieces, cut where no tokenizer joins."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+PIECE_BYTES = 1 << 16
+
+
+class Documents(Protocol):
+    """A split of a corpus, as `reprolm.corpus.read` has it."""
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        ...
+
+    def views(self) -> Iterator[memoryview]:
+        """Its documents, valid UTF-8."""
+        ...
+
+
+def pieces(document: bytes | memoryview) -> Iterator[str]:
+    """The text of a document, in pieces of at most `PIECE_BYTES`.
+
+    A cut lies before a space or line break that follows visible text. There the pattern of GPT-2 begins a new
+    word whatever stands around, so that the ids of the pieces are those of the whole; only a stretch of
+    `PIECE_BYTES` without such a place is cut anywhere between two characters.
+    """
+    view, start = memoryview(document), 0
+    while len(view) - start > PIECE_BYTES:
+        end = start + PIECE_BYTES
+        while view[end] & 0b1100_0000 == 0b1000_0000:
+            end -= 1
+        text = str(view[start:end], "utf-8")
+        text = text[: _cut(text)]
+        yield text
+        start += len(text.encode())
+    if start < len(view):
+        yield str(view[start:], "utf-8")
+
+
+def _cut(text: str) -> int:
+    """The last place for a cut, else the end."""
+    at = len(text)
+    while (at := max(text.rfind(" ", 0, at), text.rfind("\n", 0, at))) > 0:
+        if not text[at - 1].isspace():
+            return at
+    return len(text)

@@ -1,0 +1,64 @@
+"""Makes a tokenizer from the train split, and measures it."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reprolm.progress import Progress
+from reprolm.store import publish_directory
+from reprolm.tokenizers.config import TokenizerConfig
+from reprolm.tokenizers.interface import Tokenizer
+from reprolm.tokenizers.load import KINDS
+from reprolm.tokenizers.pieces import Documents, pieces
+
+BATCH_PIECES = 64
+COUNTED_PIECES = 1024
+"""Entries that are never used are sought in at most this much of the train split, about 64 MiB."""
+
+
+def train(config: TokenizerConfig, corpus: Mapping[str, Documents], out: Path) -> dict[str, Any]:
+    """Learns a tokenizer from the train split alone, publishes it as `out` and returns its numbers.
+
+    `bytes_per_token` and `tokens_per_word` (fertility; words are what white space divides) are those of the
+    validation split.
+
+    Raises:
+        ReprolmError: the vocabulary cannot be that large, or validation has an unseen character (exit 65).
+    """
+    with Progress("train_tokenizer", corpus["train"].bytes, "bytes") as progress:
+        tokenizer = KINDS[config.kind].train(_watched(_texts(corpus["train"]), progress), config)
+    validation = list(_texts(corpus["validation"]))
+    tokens = int(_counts(tokenizer, validation).sum())
+    used = _counts(tokenizer, itertools.islice(_texts(corpus["train"]), COUNTED_PIECES))
+    with publish_directory(out) as directory:
+        tokenizer.save(directory)
+    return {
+        "vocab_size": tokenizer.vocab_size,
+        "bytes_per_token": corpus["validation"].bytes / tokens,
+        "tokens_per_word": tokens / max(1, sum(len(text.split()) for text in validation)),
+        "unused_entries": int(((used == 0) & (tokenizer.token_bytes > 0)).sum()),
+        "longest_entry_bytes": int(tokenizer.token_bytes.max()),
+    }
+
+
+def _texts(documents: Documents) -> Iterator[str]:
+    return itertools.chain.from_iterable(map(pieces, documents.views()))
+
+
+def _watched(texts: Iterable[str], progress: Progress) -> Iterator[str]:
+    for text in texts:
+        progress.advance(len(text.encode()))
+        yield text
+
+
+def _counts(tokenizer: Tokenizer, texts: Iterable[str]) -> npt.NDArray[np.int64]:
+    """How often each entry occurs."""
+    counts = np.zeros(tokenizer.vocab_size, dtype=np.int64)
+    rest = iter(texts)
+    while batch := list(itertools.islice(rest, BATCH_PIECES)):
+        counts += np.bincount(np.concatenate(tokenizer.encode_many(batch)), minlength=tokenizer.vocab_size)
+    return counts
