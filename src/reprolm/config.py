@@ -1,7 +1,7 @@
 """Parameters: the base of every section's type, reading `params.yaml`, errors that say what to type instead.
 
 Values live in `params.yaml`, types beside the code that they configure. A section's field has no default: the
-file is the full account of a run. Kinds are flat words (`model.position: rope`) with their options beside them
+file is the full account of a run. Kinds are flat words (`model.position: rope`) with options beside them
 (`model.rope.theta: 10000`), so that one word sweeps; options of a kind that is not chosen are ignored.
 """
 
@@ -40,9 +40,8 @@ class Config(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        names = dict.fromkeys(name for kind in reversed(cls.__mro__) for name in vars(kind))
-        members = [getattr(cls, name, None) for name in names]
-        cls._rules = [member for member in members if getattr(member, "is_rule", False) and callable(member)]
+        members = {name: member for kind in reversed(cls.__mro__) for name, member in vars(kind).items()}
+        cls._rules = [member for member in members.values() if getattr(member, "is_rule", False)]
 
     @model_validator(mode="after")
     def _combinations(self) -> Self:

@@ -10,7 +10,7 @@ from reprolm.generate.config import SampleConfig
 def probabilities(logits: Float[Tensor, "B V"], config: SampleConfig) -> Float[Tensor, "B V"]:
     """softmax(logits / temperature), cut to the `top_k` likeliest, then to the nucleus of mass `top_p`.
 
-    The nucleus is the smallest set of likeliest tokens whose probability reaches `top_p` (Holtzman et al. 2020,
+    The nucleus is the smallest set of likeliest tokens that has probability `top_p` (Holtzman et al. 2020,
     arXiv:1904.09751). Temperature 0 is the argmax.
     """
     logits = logits.double()

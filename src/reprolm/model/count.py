@@ -7,8 +7,7 @@ def parameters(model: Transformer) -> dict[str, int]:
     """Trainable parameters by part and in all; a tied head is counted once, as the embedding."""
     parts = {"embedding": 0, "attention": 0, "feedforward": 0, "norm": 0, "head": 0}
     for name, tensor in model.named_parameters():
-        words = name.split(".")
-        part = next((p for p in parts if p in words), "norm")
+        part = next(p for p in parts if p in name.split(".")) if tensor.ndim > 1 else "norm"
         parts[part] += tensor.numel()
     return parts | {"total": sum(parts.values())}
 

@@ -52,7 +52,7 @@ def numbers(trainer: Trainer) -> dict[str, Any]:
         "final_train_loss": sum(tail) / len(tail),
         "steps": state.step,
         "tokens": state.step * trainer.step_tokens,
-        "epochs": state.step / trainer.batches.steps_per_epoch,
+        "epochs": state.step * trainer.batches.batch_size / trainer.batches.windows,
         "parameters": parameters(model),
         "flops_per_token": flops_per_token(model),
     }

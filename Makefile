@@ -1,0 +1,67 @@
+# Everything that a fresh machine needs: Python 3.11 to 3.13, git, make, and a package index.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+# another build of torch, given to pip as it stands: make setup TORCH="--index-url ADDRESS torch==2.13.0"
+TORCH ?=
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test test-pipelines test-shapes check ui deps lock
+
+help: ## what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/ready ## the environment in .venv, from requirements.lock
+	@$(BIN)/reprolm doctor
+
+repro: .venv/ready ## the pipeline, end to end (dvc repro)
+	dvc repro
+
+test: .venv/ready-dev ## the tests
+	pytest
+
+test-pipelines: .venv/ready-dev ## every test that runs the real pipeline, the slow ones too
+	pytest -m "pipeline or heavy"
+
+test-shapes: .venv/ready-dev ## the tests of the model with the shapes in its annotations checked
+	pytest tests/model --jaxtyping-packages=reprolm.model,beartype.beartype -p no:xdist -o addopts=
+
+check: .venv/ready-dev ## style and types
+	ruff check
+	ruff format --check
+	mypy
+
+ui: .venv/ready ## the MLflow pages of this repository, on this machine alone
+	reprolm ui
+
+deps: .venv/ready-dev ## write the code that each stage depends on into dvc.yaml
+	python -m tests.architecture.closure
+
+lock: .venv/ready-dev ## resolve requirements.lock, requirements-dev.lock and numerics.lock anew
+	$(COMPILE) pyproject.toml --extra dev | sed -n 's/^\(nvidia-[a-z0-9-]*\|cuda-[a-z0-9-]*\|triton\)==.*/--no-emit-package \1/p' >.venv/omitted
+	$(COMPILE) pyproject.toml $$(cat .venv/omitted) -o requirements.lock >/dev/null
+	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock $$(cat .venv/omitted) -o requirements-dev.lock >/dev/null
+	grep -E '^(numpy|safetensors|tokenizers|torch)==' requirements.lock >numerics.lock
+
+# nvidia, cuda and triton are left out: torch's own metadata pins them where its CUDA build is installed
+COMPILE = uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
+
+define install
+	$(if $(PYTHON),,$(error Python 3.11 to 3.13 is needed, and none is on PATH; name one with PYTHON=))
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(if $(TORCH),$(BIN)/python -m pip install --quiet $(TORCH))
+	$(if $(TORCH),grep -v '^torch==' $(1) >.venv/lock.txt,cp $(1) .venv/lock.txt)
+	$(BIN)/python -m pip install --quiet --requirement .venv/lock.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+endef
+
+.venv/ready: requirements.lock pyproject.toml
+	@echo "Installing into .venv: some minutes the first time"
+	@$(call install,requirements.lock)
+	@touch $@
+
+.venv/ready-dev: requirements-dev.lock .venv/ready
+	@$(call install,requirements-dev.lock)
+	@touch $@

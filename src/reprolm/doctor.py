@@ -1,0 +1,92 @@
+"""Whether this machine has what reprolm needs, in lines that say what to type."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+NEEDED_FREE_BYTES = 2 * 10**9
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: a remedy is given where it is not right."""
+
+    subject: str
+    found: str
+    remedy: str = ""
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def git_identity() -> Finding:
+    """DVC's queue commits, and git commits only for somebody."""
+    identity = _git("var", "GIT_COMMITTER_IDENT").rsplit(" ", 2)[0]
+    named = identity if _git("config", "user.email") or os.environ.get("GIT_COMMITTER_EMAIL") else ""
+    remedy = (
+        'git config user.name "Your Name" && git config user.email you@example.com (DVC experiments need it)'
+    )
+    return Finding("git identity", named or "none", "" if named else remedy)
+
+
+def python() -> Finding:
+    """Stages run under the `python` that a shell finds first, which must be the one with our packages."""
+    here, first = Path(sys.prefix), shutil.which("python")
+    right = first is not None and Path(first).parent == here / "bin"
+    found = f"{platform.python_version()} in {here.name}"
+    return Finding(
+        "python", found, "" if right else "source .venv/bin/activate (before calling dvc yourself)"
+    )
+
+
+def system() -> Finding:
+    """Linux first; macOS without the signal that ends a stage whose parent died; Windows through WSL."""
+    name = platform.system()
+    remedy = {"Linux": "", "Darwin": "", "Windows": "use WSL: reprolm needs POSIX locks"}.get(
+        name, "not tried here"
+    )
+    return Finding("system", f"{name} {platform.machine()}", remedy)
+
+
+def cores() -> Finding:
+    """More threads than cores slow training down; their number changes bits, so it is never set by itself."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    remedy = "dvc exp run -S threads=1 (the default of 2 runs here, slowly)" if count < 2 else ""
+    return Finding("processor cores", str(count), remedy)
+
+
+def disk() -> Finding:
+    """Room for data, models and DVC's cache."""
+    free = shutil.disk_usage(Path.cwd()).free
+    remedy = "" if free >= NEEDED_FREE_BYTES else f"free {NEEDED_FREE_BYTES / 1e9:.0f} GB"
+    return Finding("free disk", f"{free / 1e9:.1f} GB", remedy)
+
+
+def autostage() -> Finding:
+    """With autostage on, git can miss an edit of params.yaml: a commit would hold other values than its lock."""
+    done = subprocess.run(["dvc", "config", "core.autostage"], capture_output=True, text=True, check=False)
+    on = done.stdout.strip() == "true"
+    return Finding(
+        "dvc core.autostage", "on" if on else "off", "dvc config core.autostage false" if on else ""
+    )
+
+
+LOOKS: tuple[Callable[[], Finding], ...] = (system, python, cores, disk, git_identity, autostage)
+
+
+def report() -> list[Finding]:
+    """Prints what was found, a line each; returns it."""
+    findings = [look() for look in LOOKS]
+    for finding in findings:
+        mark = "!" if finding.remedy else "✓"
+        print(
+            f"{mark} {finding.subject}: {finding.found}" + (f" → {finding.remedy}" if finding.remedy else "")
+        )
+    return findings
