@@ -13,7 +13,8 @@ import numpy as np
 from reprolm.corpus.config import DataConfig
 from reprolm.corpus.docstrings import Docstrings
 from reprolm.corpus.files import Files
-from reprolm.corpus.split import SPLITS, by_document, by_position, unit
+from reprolm.corpus.read import SPLITS
+from reprolm.corpus.split import by_document, by_position, unit
 from reprolm.corpus.text import CHUNK_BYTES, Source, mapped
 from reprolm.corpus.url import Url
 from reprolm.errors import refuse

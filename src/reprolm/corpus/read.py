@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from reprolm.corpus.split import SPLITS
 from reprolm.corpus.text import mapped
 from reprolm.errors import Exit, refuse
 from reprolm.store import verified
 
+SPLITS = ("train", "validation", "test")
 Bytes = bytes
 
 

@@ -9,7 +9,6 @@ import numpy.typing as npt
 from reprolm.corpus.config import SplitConfig
 from reprolm.corpus.text import Text
 
-SPLITS = ("train", "validation", "test")
 FEW_DOCUMENTS = 20
 DIGEST_BYTES = 32
 
@@ -24,7 +23,7 @@ def unit(config: SplitConfig, documents: int) -> Literal["document", "position"]
 def by_document(
     digests: bytes, sizes: npt.NDArray[np.uint64], config: SplitConfig
 ) -> tuple[npt.NDArray[np.intp], int]:
-    """The split of each document (an index into `SPLITS`), and how many documents repeat another exactly.
+    """The split of each document (0 train, 1 validation, 2 test), and how many documents repeat another exactly.
 
     Documents are lined up by the sha256 of their content, equal ones as one; a document goes to the split in
     whose share of the bytes its middle lies. So the order of files changes nothing, and no text is in two

@@ -1,12 +1,13 @@
 """Makes shards of tokens from a corpus, in constant memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
+from reprolm.corpus.read import Split, open_corpus
 from reprolm.data.config import EncodeConfig
 from reprolm.data.shards import (
     ACCOUNT,
@@ -20,7 +21,8 @@ from reprolm.data.shards import (
 from reprolm.progress import Progress
 from reprolm.store import publish_directory
 from reprolm.tokenizers.interface import Ids, Tokenizer
-from reprolm.tokenizers.pieces import Documents, pieces
+from reprolm.tokenizers.load import load
+from reprolm.tokenizers.pieces import pieces
 
 BATCH_CHARACTERS = 1 << 22
 
@@ -67,39 +69,39 @@ class ShardWriter:
         self._finish()
 
 
-def encode(
-    config: EncodeConfig, corpus: Mapping[str, Documents], tokenizer: Tokenizer, out: Path
-) -> dict[str, Any]:
+def encode(config: EncodeConfig, corpus: Path, tokenizer: Path, out: Path) -> dict[str, Any]:
     """Publishes the tokens of every split as `out` and returns their numbers.
 
     Where the vocabulary has `<|endoftext|>`, it follows each document; documents lie one after the other.
 
     Raises:
-        ReprolmError: a text has a character that the vocabulary lacks (exit 65).
+        ReprolmError: a text has a character that the vocabulary lacks (exit 65); corpus or tokenizer is missing
+            (exit 66) or damaged (exit 76).
     """
-    vocabulary = Vocabulary(tokenizer.vocab_size, tokenizer.end_of_document, tokenizer.digest)
-    total = sum(documents.bytes for documents in corpus.values())
+    texts, encoder = open_corpus(corpus), load(tokenizer)
+    vocabulary = Vocabulary(encoder.vocab_size, encoder.end_of_document, encoder.digest)
+    total = sum(documents.bytes for documents in texts.values())
     splits: dict[str, dict[str, Any]] = {}
     with publish_directory(out) as directory, Progress("encode", total, "bytes") as progress:
-        for split, documents in corpus.items():
+        for split, documents in texts.items():
             with ShardWriter(directory, split, vocabulary, config.shard_tokens) as writer:
-                count = _encode_split(documents, tokenizer, writer, progress)
+                count = _encode_split(documents, encoder, writer, progress)
             splits[split] = {
                 "tokens": sum(writer.shards),
                 "documents": count,
                 "text_bytes": documents.bytes,
                 "shards": writer.shards,
             }
-        tokenizer.token_bytes.astype("<u4").tofile(directory / LENGTHS)
+        encoder.token_bytes.astype("<u4").tofile(directory / LENGTHS)
         (directory / ACCOUNT).write_text(account(vocabulary, splits))
-    metrics: dict[str, Any] = {"vocab_size": tokenizer.vocab_size}
+    metrics: dict[str, Any] = {"tokens": sum(numbers["tokens"] for numbers in splits.values())}
     for split, numbers in splits.items():
         metrics[f"{split}_tokens"] = numbers["tokens"]
         metrics[f"{split}_bytes_per_token"] = numbers["text_bytes"] / numbers["tokens"]
     return metrics
 
 
-def _encode_split(documents: Documents, tokenizer: Tokenizer, writer: ShardWriter, progress: Progress) -> int:
+def _encode_split(documents: Split, tokenizer: Tokenizer, writer: ShardWriter, progress: Progress) -> int:
     """Appends the tokens of all documents and returns how many documents there were."""
     end = [] if tokenizer.end_of_document is None else [tokenizer.end_of_document]
     marker = np.array(end, dtype=np.uint32)
@@ -114,7 +116,7 @@ def _encode_split(documents: Documents, tokenizer: Tokenizer, writer: ShardWrite
     return count
 
 
-def _marked(documents: Documents) -> Iterator[str]:
+def _marked(documents: Split) -> Iterator[str]:
     """The pieces of each document and then an empty text, which no piece is."""
     for document in documents.views():
         yield from pieces(document)

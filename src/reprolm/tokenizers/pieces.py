@@ -1,22 +1,8 @@
-"""Documents as tokenizers read them: long ones in pieces, cut where no tokenizer joins."""
+"""Long documents in pieces, cut where no tokenizer joins."""
 
 from collections.abc import Iterator
-from typing import Protocol
 
 PIECE_BYTES = 1 << 16
-
-
-class Documents(Protocol):
-    """A split of a corpus, as `reprolm.corpus.read` has it."""
-
-    @property
-    def bytes(self) -> int:
-        """Its size."""
-        ...
-
-    def views(self) -> Iterator[memoryview]:
-        """Its documents, valid UTF-8."""
-        ...
 
 
 def pieces(document: bytes | memoryview) -> Iterator[str]:
