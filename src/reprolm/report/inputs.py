@@ -1,0 +1,119 @@
+"""What the page is made of: the small files that the other stages left, each of which may be missing."""
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reprolm.errors import Exit, refuse
+from reprolm.store import MANIFEST, read_json, verified
+
+Floats = npt.NDArray[np.float64]
+Columns = dict[str, Floats]
+
+STAGES = ("download", "train_tokenizer", "encode", "train", "evaluate", "sample")
+CURVES = "plots/train.csv"
+EVALUATION = "reports/evaluate"
+BY_POSITION = f"{EVALUATION}/by_position.csv"
+SAMPLES = "reports/samples"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A prompt and how the model continued it."""
+
+    prompt: str
+    text: str
+    draw: int
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything found under the root; what is missing is empty."""
+
+    metrics: dict[str, dict[str, Any]]
+    curves: Columns
+    by_position: Columns
+    samples: list[Sample]
+
+
+def gather(root: Path) -> Inputs:
+    """Reads what is there.
+
+    Raises:
+        ReprolmError: a file is there but is not what its stage writes (exit 76).
+    """
+    metrics = {stage: _mapping(root / f"metrics/{stage}.json") for stage in STAGES}
+    for published in (EVALUATION, SAMPLES):
+        if (root / published / MANIFEST).is_file():
+            verified(root / published)
+    return Inputs(
+        metrics={stage: numbers for stage, numbers in metrics.items() if numbers},
+        curves=read_columns(root / CURVES),
+        by_position=read_columns(root / BY_POSITION),
+        samples=_samples(root / SAMPLES / "samples.json"),
+    )
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise refuse(str(path), "has a wrong form", got=value, want="a mapping", exit=Exit.INTEGRITY)
+    return value
+
+
+def _number(cell: str | None) -> float:
+    value = float(cell) if cell else math.nan
+    return value if math.isfinite(value) else math.nan
+
+
+def read_columns(path: Path) -> Columns:
+    """The columns of a CSV file of numbers: NaN where a cell is empty or not finite, none for a missing file.
+
+    Raises:
+        ReprolmError: a cell is not a number (exit 76).
+    """
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        names = [name for name in reader.fieldnames or [] if name]
+        rows = []
+        for row in reader:
+            try:
+                rows.append([_number(row[name]) for name in names])
+            except ValueError as error:
+                where = f"{path}:{reader.line_num}"
+                raise refuse(where, "is not a row of numbers", got=str(error), exit=Exit.INTEGRITY) from error
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
+    return {name: table[:, column] for column, name in enumerate(names)}
+
+
+def _samples(path: Path) -> list[Sample]:
+    if not path.is_file():
+        return []
+    value = read_json(path)
+    entries = value if isinstance(value, list) else [value]
+    for entry in entries:
+        texts = [entry.get("prompt"), entry.get("text")] if isinstance(entry, Mapping) else [None]
+        if not all(isinstance(text, str) for text in texts):
+            want = "a list of samples with prompt and text"
+            raise refuse(str(path), "has a wrong form", got=entry, want=want, exit=Exit.INTEGRITY)
+    known = {"prompt", "text", "draw"}
+    return [
+        Sample(
+            prompt=entry["prompt"],
+            text=entry["text"],
+            draw=entry.get("draw", 0),
+            settings={key: setting for key, setting in entry.items() if key not in known},
+        )
+        for entry in entries
+    ]
