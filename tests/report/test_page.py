@@ -160,7 +160,7 @@ def test_numbers_that_are_not_finite_leave_gaps(params: dict[str, Any], root: Pa
     lines[30] = f"29,{29 * 8192},{word},{word},0.001,{word}"
     publish_file(root / "plots/train.csv", "\n".join(lines))
     text = page.render(params, root)
-    assert not re.search(r"\b(nan|inf|None|Undefined)\b", text.lower().replace("nanargmin", ""))
+    assert not re.search(r"\b(nan|inf)\b", text, re.IGNORECASE)
     assert 'aria-label="Training and validation loss' in text
 
 
@@ -243,8 +243,8 @@ def test_settings_that_all_samples_share_are_said_once(params: dict[str, Any], r
     with publish_directory(root / "reports/samples") as directory:
         publish_json(directory / "samples.json", samples)
     text = page.render(params, root)
-    assert "draw 0, temperature 0.5000" in text
-    assert "draw 0, temperature 1.000" in text
+    assert "draw 0, temperature 0.5" in text
+    assert "draw 0, temperature 1.0" in text
 
 
 def test_altered_samples_are_refused(params: dict[str, Any], root: Path) -> None:

@@ -60,7 +60,7 @@ def write(params: Mapping[str, Any], root: Path, out: Path) -> None:
 
 
 def render(params: Mapping[str, Any], root: Path) -> str:
-    """The page as text; `write` has the rest."""
+    """The text of the page, as `write` publishes it."""
     found = gather(root)
     nodes = lineage.nodes(root)
     shown = [_cut(sample) for sample in found.samples[:MOST_SAMPLES]]
@@ -106,7 +106,7 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": tables.number, "words": tables.words}
+    environment.filters |= {"number": tables.number, "words": tables.words, "written": tables.written}
     return environment.get_template("page.html.jinja")
 
 
