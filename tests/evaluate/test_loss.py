@@ -1,0 +1,77 @@
+"""Scoring: each target exactly once, given what it should be given."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reprolm.errors import ReprolmError
+from reprolm.evaluate.loss import mean_loss, scored, window_starts
+from reprolm.model.initialise import initialise
+from reprolm.model.transformer import Transformer
+from tests.settings import model_config
+
+
+class Echo(torch.nn.Module):
+    """Writes into the logits what it was given, so that a target's loss tells which inputs it saw."""
+
+    def __init__(self, vocabulary: int) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.vocabulary = vocabulary
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.one_hot(x, self.vocabulary) * 1.0
+
+
+@settings(deadline=None)
+@given(st.integers(2, 60), st.integers(1, 20), st.integers(1, 20), st.integers(1, 7))
+def test_every_target_is_scored_once_in_order(length: int, window: int, stride: int, batch: int) -> None:
+    stride = min(stride, window)
+    tokens = np.arange(length)
+    parts = list(scored(Echo(length), tokens, window=window, stride=stride, batch_size=batch))
+    assert np.concatenate([part.targets for part in parts]).tolist() == list(range(1, length))
+    seen = np.concatenate([part.seen for part in parts])
+    assert (seen[window:] >= window - stride + 1).all()
+    assert (seen <= window).all()
+    assert len(window_starts(length, window, stride)) == 1 + max(0, math.ceil((length - 1 - window) / stride))
+
+
+def model() -> Transformer:
+    return initialise(Transformer(model_config(), 30), seed=1)
+
+
+TOKENS = np.random.default_rng(0).integers(0, 30, 203)
+
+
+@pytest.mark.parametrize(("window", "stride"), [(16, 16), (16, 4), (10, 7), (16, 1)])
+def test_the_loss_is_that_of_scoring_each_target_alone(window: int, stride: int) -> None:
+    net = model().eval()
+    parts = list(scored(net, TOKENS, window=window, stride=stride, batch_size=5))
+    found = np.concatenate([part.nats for part in parts])
+    seen = np.concatenate([part.seen for part in parts])
+    for t in (1, 9, 50, 111, 202):
+        given = torch.from_numpy(TOKENS[t - seen[t - 1] : t])[None]
+        logits = net(given)[0, -1].double().log_softmax(-1)
+        assert found[t - 1] == pytest.approx(-logits[TOKENS[t]].item(), abs=1e-5)
+
+
+def test_the_size_of_a_batch_changes_nothing() -> None:
+    losses = [mean_loss(model(), TOKENS, window=16, batch_size=size) for size in (1, 3, 64)]
+    assert max(losses) - min(losses) < 1e-6
+
+
+def test_scoring_leaves_the_model_in_its_mode_and_draws_no_dropout() -> None:
+    net = initialise(Transformer(model_config(dropout=0.5), 30), seed=1).train()
+    state = torch.random.get_rng_state()
+    assert mean_loss(net, TOKENS, window=16, batch_size=4) == mean_loss(net, TOKENS, window=16, batch_size=4)
+    assert net.training
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_one_token_cannot_be_scored() -> None:
+    with pytest.raises(ReprolmError, match="tokens: are too few"):
+        mean_loss(model(), TOKENS[:1], window=16, batch_size=4)

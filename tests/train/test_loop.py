@@ -1,0 +1,198 @@
+"""Training: it learns, and a killed run ends as one that was never interrupted."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from reprolm.data.shards import Tokens
+from reprolm.errors import Exit, ReprolmError, Stopped
+from reprolm.store import directory_digest
+from reprolm.train.loop import Run, Trainer
+from reprolm.train.publish import numbers, publish_curve, publish_model
+from tests.settings import ROOT, model_config, train_config
+from tests.tokens import patterned, write_tokens
+
+
+class Memory:
+    """A recorder that remembers, and may act after a step."""
+
+    def __init__(self, after: int | None = None, action: Any = None) -> None:
+        self.points: list[tuple[int, dict[str, float]]] = []
+        self.after, self.action = after, action
+
+    def point(self, step: int, values: Mapping[str, float], at: float) -> None:
+        self.points.append((step, dict(values)))
+        if step == self.after:
+            self.action()
+
+
+def run(tmp_path: Path, **changes: Any) -> Run:
+    """A small run on tokens that have a pattern."""
+    directory = tmp_path / "tokens"
+    if not directory.exists():
+        write_tokens(directory, train=patterned(3000), validation=patterned(300, seed=1))
+    tokens = [Tokens(directory, split) for split in ("train", "validation")]
+    model = {key: changes.pop(key) for key in ("dropout",) if key in changes}
+    return Run(model_config(**model), train_config(**changes), 7, *tokens, torch.device("cpu"))
+
+
+def published(trainer: Trainer, out: Path) -> tuple[str, bytes, dict[str, Any]]:
+    """Everything that a finished run leaves."""
+    result = numbers(trainer)
+    publish_curve(trainer, out / "train.csv")
+    publish_model(trainer, out / "model", {"tokenizer": "x"})
+    return directory_digest(out / "model"), (out / "train.csv").read_bytes(), result
+
+
+def finished(run: Run, directory: Path, out: Path, recorder: Memory | None = None) -> Any:
+    trainer = Trainer(run, directory, recorder or Memory())
+    trainer.fit()
+    return published(trainer, out)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_the_loss_falls_towards_the_entropy_of_the_pattern(tmp_path: Path, optimizer: str) -> None:
+    memory = Memory()
+    config = run(tmp_path, optimizer=optimizer, steps=150, batch_size=8, learning_rate=0.01)
+    Trainer(config, tmp_path / "checkpoints", memory).fit()
+    losses = [values["train/loss"] for _, values in memory.points]
+    assert losses[0] > 3.0
+    assert sum(losses[-10:]) / 10 < 0.9  # the entropy of a choice of 0.8 against 0.2 is 0.50
+
+
+class Crash(Exception):
+    """Stands for a kill inside the process."""
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("at", range(1, 13))
+def test_a_run_that_dies_at_any_step_ends_byte_identical(tmp_path: Path, at: int, optimizer: str) -> None:
+    config = run(tmp_path, optimizer=optimizer, dropout=0.1)
+    whole = finished(config, tmp_path / "a", tmp_path / "out-a")
+
+    def crash() -> None:
+        raise Crash
+
+    with pytest.raises(Crash):
+        Trainer(config, tmp_path / "b", Memory(at, crash)).fit()
+    memory = Memory()
+    assert finished(config, tmp_path / "b", tmp_path / "out-b", memory) == whole
+    assert [step for step, _ in memory.points] == list(range(1, 13))  # the recorder hears the whole curve
+
+
+def test_how_often_it_looks_changes_no_weight(tmp_path: Path) -> None:
+    one = finished(run(tmp_path), tmp_path / "a", tmp_path / "out-a")
+    other = run(tmp_path, validate_every_steps=12, log_every_steps=5, checkpoint_every_steps=100)
+    finished(other, tmp_path / "b", tmp_path / "out-b")
+    last = [(tmp_path / f"out-{name}" / "model" / "last.safetensors").read_bytes() for name in "ab"]
+    assert last[0] == last[1]
+    assert one[2]["steps"] == 12
+
+
+def test_the_best_model_is_the_one_that_scored_best(tmp_path: Path) -> None:
+    config = run(tmp_path, steps=60, learning_rate=0.01, schedule="constant")
+    trainer = Trainer(config, tmp_path / "a", memory := Memory())
+    trainer.fit()
+    losses = {
+        step: values["validation/loss"] for step, values in memory.points if "validation/loss" in values
+    }
+    assert trainer.state.best_loss == min(losses.values())
+    assert losses[trainer.state.best_step] == trainer.state.best_loss
+
+
+def test_a_signal_writes_a_checkpoint_within_a_step(tmp_path: Path) -> None:
+    config = run(tmp_path, checkpoint_every_steps=100)
+    whole = finished(config, tmp_path / "a", tmp_path / "out-a")
+    trainer = Trainer(config, tmp_path / "b", Memory(5, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+    with pytest.raises(Stopped) as caught:
+        trainer.fit()
+    assert caught.value.exit == Exit.TERMINATED
+    assert [path.name for path in (tmp_path / "b").glob("step-*")] == ["step-000000005"]
+    assert finished(config, tmp_path / "b", tmp_path / "out-b") == whole
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoints(tmp_path: Path) -> None:
+    config = run(tmp_path)
+    trainer = Trainer(config, tmp_path / "a", Memory())
+
+    def poison() -> None:
+        with torch.no_grad():
+            trainer.tensors.model.head.weight[0, 0] = float("nan")
+
+    trainer.recorder = Memory(8, poison)
+    with pytest.raises(ReprolmError, match="step 9: the loss or its gradient is not finite") as caught:
+        trainer.fit()
+    assert caught.value.exit == Exit.DIVERGED
+    assert sorted(path.name for path in (tmp_path / "a").glob("step-*")) == [
+        "step-000000003",
+        "step-000000006",
+    ]
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_the_end_is_the_same(tmp_path: Path, capsys: Any) -> None:
+    config = run(tmp_path)
+    whole = finished(config, tmp_path / "a", tmp_path / "out-a")
+    newest = sorted((tmp_path / "a").glob("step-*"))[-1]
+    content = bytearray((newest / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (newest / "model.safetensors").write_bytes(content)
+    assert finished(config, tmp_path / "a", tmp_path / "out-b") == whole
+    assert "has other bytes" in capsys.readouterr().err
+
+
+def test_training_never_restarts_in_silence_when_all_checkpoints_are_damaged(tmp_path: Path) -> None:
+    config = run(tmp_path)
+    finished(config, tmp_path / "a", tmp_path / "out-a")
+    for path in (tmp_path / "a").glob("step-*/manifest.json"):
+        path.unlink()
+    with pytest.raises(ReprolmError, match="holds only damaged checkpoints") as caught:
+        Trainer(config, tmp_path / "a", Memory())
+    assert caught.value.exit == Exit.INTEGRITY
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from tests.train.test_loop import Memory, finished, run
+base = Path(sys.argv[1])
+print(finished(run(base, dropout=0.1), base / sys.argv[2], base / f"out-{sys.argv[2]}"))
+"""
+
+
+def in_process(tmp_path: Path, name: str, fault: str = "") -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"REPROLM_FAULT": fault, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path), name],
+        env=environment, capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", ["any:1", "any:8", "any:23", "write:4", "rename:2", "sync:3", "remove:1"])
+def test_a_process_killed_inside_a_save_ends_byte_identical(tmp_path: Path, fault: str) -> None:
+    whole = in_process(tmp_path, "a")
+    assert whole.returncode == 0, whole.stderr
+    killed = in_process(tmp_path, "b", fault)
+    assert killed.returncode == -signal.SIGKILL
+    resumed = in_process(tmp_path, "b")
+    assert resumed.stdout.splitlines()[-1] == whole.stdout.splitlines()[-1]
+
+
+def test_two_trainers_on_one_directory_are_refused(tmp_path: Path) -> None:
+    from reprolm.store import locked
+
+    with locked(tmp_path / "run"):
+        code = f"from pathlib import Path; from reprolm.store import locked\nwith locked(Path({str(tmp_path / 'run')!r})): pass"
+        other = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
+        )
+    assert "is in use" in other.stderr
+    assert f"process {os.getpid()}" in other.stderr
