@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import curves, positions
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -16,6 +15,7 @@ from reprolm.report import figures
 from reprolm.report.drawing import VARIABLES, Drawing
 from reprolm.report.inputs import Columns, read_columns
 from reprolm.store import publish_file
+from tests.report.conftest import curves, positions
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import METRICS, SAMPLES, curves
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from reprolm.errors import Exit, ReprolmError
 from reprolm.report import page
 from reprolm.report.inputs import Inputs
 from reprolm.store import publish_directory, publish_file, publish_json
+from tests.report.conftest import METRICS, SAMPLES, curves
 
 LOADING = {"src", "srcset", "data", "poster", "action", "background", "xlink:href"}
 VOID = {"meta", "link", "img", "br", "hr", "input"}
