@@ -77,7 +77,7 @@ def refuse(
     return ReprolmError(Problem(where, what, got, want), exit)
 
 
-def _classify(error: BaseException) -> ReprolmError | None:
+def classified(error: BaseException) -> ReprolmError | None:
     """The user-facing form of errors that the system raises under us."""
     if isinstance(error, ReprolmError):
         return error
@@ -107,7 +107,7 @@ def guarded(function: Callable[[], None]) -> int:
     except KeyboardInterrupt:
         return int(Exit.INTERRUPTED)
     except Exception as error:
-        known = _classify(error)
+        known = classified(error)
         if known is None or os.environ.get("REPROLM_DEBUG") == "1":
             traceback.print_exc()
         for problem in (

@@ -1,0 +1,78 @@
+"""What a run was made from, as tags: commit and uncommitted changes, digests, versions, machine."""
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from reprolm.store import file_sha256
+
+FILES = ("params.yaml", "dvc.lock", "requirements.lock")
+PACKAGES = ("torch", "numpy", "tokenizers", "dvc", "mlflow")
+# what the pipeline itself writes into tracked files is no change of its source
+WRITTEN = ("dvc.lock", "metrics", "plots")
+# new files that git does not know yet belong to the source only where code lies
+CODE = ("src", "stages")
+MOST_NEW_FILES = 100
+
+
+def _git(*words: str) -> bytes:
+    """What git says, nothing where it cannot; it must not write the index beside the user's own git."""
+    environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        return subprocess.run(["git", *words], capture_output=True, env=environment, check=False).stdout
+    except OSError:
+        return b""
+
+
+def _word(*words: str) -> str:
+    return _git(*words).decode(errors="replace").strip()
+
+
+def uncommitted() -> bytes:
+    """The changes that no commit has, as a patch that `git apply` takes; new files of the code included."""
+    patch = _git("diff", "HEAD", "--binary", "--", ".", *(f":(exclude){name}" for name in WRITTEN))
+    new = _git("ls-files", "--others", "--exclude-standard", "-z", "--", *CODE).decode(
+        errors="surrogateescape"
+    )
+    for name in sorted(filter(None, new.split("\0")))[:MOST_NEW_FILES]:
+        patch += _git("diff", "--binary", "--no-index", "--", os.devnull, name)
+    return patch
+
+
+def _processor() -> str:
+    """The name of the processor, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    found = {"version.python": platform.python_version()}
+    for package in packages:
+        try:
+            found[f"version.{package}"] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def lineage() -> tuple[dict[str, str], bytes]:
+    """The tags of the working directory, and its uncommitted changes. Nothing heavy is imported."""
+    patch = uncommitted()
+    tags = {
+        "git.commit": _word("rev-parse", "--verify", "--quiet", "HEAD"),
+        "git.branch": _word("symbolic-ref", "--quiet", "--short", "HEAD"),
+        "git.dirty_sha256": hashlib.sha256(patch).hexdigest() if patch else "",
+        **{f"digest.{name}": file_sha256(Path(name)) for name in FILES if Path(name).is_file()},
+        **_versions(PACKAGES),
+        "machine.platform": platform.platform(),
+        "machine.processor": _processor(),
+        "machine.cores": str(os.cpu_count()),
+    }
+    return {key: value for key, value in tags.items() if value}, patch

@@ -1,0 +1,150 @@
+"""The record of an execution: a local journal to which its stages append. MLflow is sent what stands in it.
+
+Every line has `at` (milliseconds since 1970) and `kind`: opened, started, point, numbers, timings, tag,
+dataset, file, table, curve, outputs, cached or ended. Files that MLflow shall show are copied beside it
+when they are recorded, because the workspace of a queued experiment is removed at its end.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from reprolm.errors import Exit, ReprolmError, Stopped
+from reprolm.journal import Journal, read
+from reprolm.store import directory_digest, publish_file, read_json
+from reprolm.tracking.identity import Execution
+from reprolm.tracking.lineage import lineage
+from reprolm.tracking.location import executions
+from reprolm.tracking.pipeline import CURVE, STEPS
+
+JOURNAL = "journal.jsonl"
+FILES = "files"
+PATCH = Path("source/uncommitted.patch")
+
+
+def milliseconds(seconds: float) -> int:
+    """A time in the unit of MLflow."""
+    return round(seconds * 1000)
+
+
+def flattened(values: Mapping[str, Any], separator: str, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one.
+
+    >>> flattened({"sliding": {"loss": 3.0}, "loss": 3.1}, "/")
+    {'sliding/loss': 3.0, 'loss': 3.1}
+    """
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flattened(value, separator, f"{prefix}{key}{separator}")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def parameters(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that act; where some are wrong, all that stand in the file."""
+    from reprolm.params import acting
+
+    try:
+        return acting(raw)
+    except ReprolmError:
+        return flattened(raw, ".")
+
+
+class Record:
+    """What one stage adds to the journal of its execution.
+
+    No fault of the record ends a stage: after the first the stage goes on without, with a line that says so.
+    """
+
+    def __init__(self, root: Path, stage: str, params: Mapping[str, Any]) -> None:
+        self.stage = stage
+        self._journal: Journal | None = None
+        self.directory: Path | None = None
+        self._began = time.monotonic()
+        self._safely(lambda: self._open(root, params))
+
+    def _safely(self, function: Callable[[], None]) -> None:
+        try:
+            function()
+        except Stopped:
+            raise
+        except Exception as error:
+            self._journal = self.directory = None
+            print(f"tracking: off for this stage: {error}", file=sys.stderr)
+
+    def _open(self, root: Path, params: Mapping[str, Any]) -> None:
+        execution = Execution.current()
+        self.directory = execution.directory(executions(root))
+        self._journal = Journal(self.directory / JOURNAL)
+        before, _ = read(self.directory / JOURNAL)
+        if not any(record["kind"] == "opened" for record in before):
+            tags, patch = lineage()
+            self._append("opened", execution=execution.record(), params=parameters(params), tags=tags)
+            if patch:
+                self._keep("file", self.stage, PATCH, patch)
+        known = {record.get("stage") for record in before}
+        for name in STEPS[self.stage].after:
+            if name not in known:
+                self._add_cached(name)
+        process = {"pid": os.getpid(), "born": psutil.Process().create_time()}
+        self._append("started", stage=self.stage, **process)
+
+    def _append(self, kind: str, **fields: Any) -> None:
+        if self._journal is not None:
+            at = fields.pop("at", milliseconds(time.time()))
+            self._journal.append({"at": at, "kind": kind, **fields})
+
+    def add(self, kind: str, **fields: Any) -> None:
+        """Appends one record of this stage."""
+        self._safely(lambda: self._append(kind, stage=self.stage, **fields))
+
+    def add_file(self, source: Path, folder: str) -> None:
+        """Keeps a copy of a file, for MLflow to show in `folder`."""
+        path = Path(folder) / source.name
+        self._safely(lambda: self._keep("file", self.stage, path, source.read_bytes()))
+
+    def _keep(self, kind: str, stage: str, path: Path, content: bytes) -> None:
+        if self.directory is not None:
+            publish_file(self.directory / FILES / path, content)
+            self._append(kind, stage=stage, path=str(path))
+
+    def add_table(self, name: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Keeps a table, in the form in which MLflow shows one beside those of other runs."""
+        rows = [list(row) for row in zip(*columns.values(), strict=True)]
+        content = json.dumps({"columns": list(columns), "data": rows}, ensure_ascii=False).encode()
+        self._safely(lambda: self._keep("table", self.stage, Path(name), content))
+
+    def _add_cached(self, name: str) -> None:
+        """What a stage that DVC skipped made when it last ran, from its tracked files."""
+        step = STEPS[name]
+        if not step.metrics.is_file():
+            return
+        digests = {}
+        try:
+            if step.output is not None:
+                digests[step.output.name] = directory_digest(step.output)
+        except ReprolmError as error:
+            # whoever reads the output refuses it; the numbers of the stage stand nevertheless
+            print(f"tracking: {error}", file=sys.stderr)
+        numbers = read_json(step.metrics)
+        self._append("cached", stage=name, numbers=numbers, outputs=digests)
+        if name == "train" and CURVE.is_file():
+            self._keep("curve", name, CURVE, CURVE.read_bytes())
+
+    def end(self, code: int, error: str = "") -> float:
+        """Ends the record of this stage; returns how many seconds it took."""
+        seconds = time.monotonic() - self._began
+        words = {Exit.DONE: "done", Exit.INTERRUPTED: "killed", Exit.TERMINATED: "killed"}
+        status = words.get(Exit(code), "failed") if code in set(Exit) else "failed"
+        self.add("ended", status=status, exit=int(code), error=error, seconds=seconds)
+        if self._journal is not None:
+            self._safely(self._journal.sync)
+        return seconds

@@ -1,0 +1,152 @@
+"""What a stage script is given, and how it is run: parameters in, numbers and files out, the end recorded."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from reprolm import config
+from reprolm.config import Config
+from reprolm.errors import Exit, ReprolmError, Stopped, classified, guarded, refuse
+from reprolm.store import publish_json
+from reprolm.tracking.lifetime import die_with_parent
+from reprolm.tracking.location import root
+from reprolm.tracking.pipeline import STEPS
+from reprolm.tracking.record import Record, milliseconds
+
+C = TypeVar("C", bound=Config)
+PARAMS = Path("params.yaml")
+HEADLINES = {
+    "download": ("documents", "bytes"),
+    "train_tokenizer": ("vocab_size", "bytes_per_token"),
+    "encode": ("tokens",),
+    "train": ("best_validation_loss",),
+    "evaluate": ("perplexity", "bits_per_byte"),
+}
+"""The numbers that a stage's last line shows."""
+
+
+class Stage:
+    """A stage at work. Its parameters are those that `params.yaml` held when it started."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._params = config.read_params(PARAMS)
+        self.root = root()
+        self._record = Record(self.root, name, self._params) if name in STEPS else None
+        self._numbers: Mapping[str, Any] = {}
+
+    def params(self) -> dict[str, Any]:
+        """The whole of `params.yaml`, raw."""
+        return self._params
+
+    def section(self, name: str, kind: type[C]) -> C:
+        """A section of the parameters.
+
+        Raises:
+            ReprolmError: one line for each thing that is wrong (exit 2).
+        """
+        return config.section(self._params, name, kind)
+
+    def number(self, name: str) -> int:
+        """A parameter that stands in no section: `seed`, `threads`.
+
+        Raises:
+            ReprolmError: it is missing, or no whole number (exit 2).
+        """
+        value = self._params.get(name)
+        if type(value) is not int or value < 0:
+            raise refuse(name, "has a wrong value", got=value, want="a whole number", exit=Exit.PARAMETERS)
+        return value
+
+    def metrics(self, numbers: Mapping[str, Any]) -> None:
+        """Publishes the deterministic numbers of this stage as `metrics/<stage>.json`, which git tracks."""
+        publish_json(STEPS[self.name].metrics, numbers)
+        self._numbers = numbers
+        self._add("numbers", numbers=numbers)
+
+    def timings(self, numbers: Mapping[str, float]) -> None:
+        """Records numbers that differ each time; no tracked file holds them."""
+        self._add("timings", numbers=numbers)
+
+    def point(self, step: int, values: Mapping[str, float], at: float) -> None:
+        """Records a point of each of some curves, at a time in seconds since 1970."""
+        self._add("point", step=step, values=values, at=milliseconds(at))
+
+    def dataset(self, *, name: str, digest: str, source: str, context: str) -> None:
+        """Records data that was used, and as what: `context` is training, validation or test."""
+        self._add("dataset", name=name, digest=digest, source=source, context=context)
+
+    def artifact(self, path: Path, folder: str) -> None:
+        """Shows a copy of a file in a folder of the run."""
+        if self._record is not None:
+            self._record.add_file(path, folder)
+
+    def table(self, name: str, columns: Mapping[str, Sequence[Any]]) -> None:
+        """Shows a table, given as columns of one length."""
+        if self._record is not None:
+            self._record.add_table(name, columns)
+
+    def tag(self, key: str, value: str) -> None:
+        """Sets a tag of the run."""
+        self._add("tag", key=key, value=value)
+
+    def outputs(self, digests: Mapping[str, str]) -> None:
+        """Records what this stage made, by digest: a run that takes it from the cache names this one."""
+        self._add("outputs", outputs=digests)
+
+    def _add(self, kind: str, **fields: Any) -> None:
+        if self._record is not None:
+            self._record.add(kind, **fields)
+
+    def end(self, code: int, error: str = "") -> None:
+        """Records how this stage ended, and says so."""
+        if self._record is None:
+            return
+        seconds = self._record.end(code, error)
+        if code == Exit.DONE:
+            shown = [key for key in HEADLINES.get(self.name, ()) if key in self._numbers]
+            words = [f"{key.replace('_', ' ')} {_short(self._numbers[key])}" for key in shown]
+            print(", ".join([f"{self.name}: {seconds:.1f} s", *words]), file=sys.stderr)
+
+
+def _short(value: Any) -> str:
+    return (
+        f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    )
+
+
+def _code(error: BaseException) -> tuple[Exit, str]:
+    """The exit code of what ended a stage, and its line."""
+    if isinstance(error, Stopped):
+        return error.exit, ""
+    if isinstance(error, KeyboardInterrupt):
+        return Exit.INTERRUPTED, ""
+    known = classified(error)
+    return (known.exit, str(known)) if known else (Exit.BUG, repr(error))
+
+
+def _perform(name: str, main: Callable[[Stage], None]) -> None:
+    die_with_parent()
+    stage = Stage(name)
+    try:
+        main(stage)
+    except ModuleNotFoundError as error:
+        lack = without(error.name or str(error))
+        stage.end(*_code(lack))
+        raise lack from error
+    except BaseException as error:
+        stage.end(*_code(error))
+        raise
+    stage.end(Exit.DONE)
+
+
+def without(module: str) -> ReprolmError:
+    """The error of an interpreter that lacks a package."""
+    want = "the project's environment: source .venv/bin/activate"
+    return refuse(sys.executable, f"lacks {module}", want=want, exit=Exit.MISSING)
+
+
+def run(name: str, main: Callable[[Stage], None]) -> int:
+    """Runs the stage `name`, returns its exit code."""
+    return guarded(lambda: _perform(name, main))
