@@ -23,7 +23,7 @@ def unit(config: SplitConfig, documents: int) -> Literal["document", "position"]
 def by_document(
     digests: bytes, sizes: npt.NDArray[np.uint64], config: SplitConfig
 ) -> tuple[npt.NDArray[np.intp], int]:
-    """The split of each document (0 train, 1 validation, 2 test), and how many documents repeat another exactly.
+    """The split of each document (0 train, 1 validation, 2 test), and how many repeat another exactly.
 
     Documents are lined up by the sha256 of their content, equal ones as one; a document goes to the split in
     whose share of the bytes its middle lies. So the order of files changes nothing, and no text is in two
@@ -47,8 +47,9 @@ def by_position(document: Text, config: SplitConfig) -> list[memoryview]:
     nothing is lost, and a part may be empty.
     """
     view = memoryview(document)
-    shares = (0.0, config.train, config.train + config.validation, 1.0)
-    cuts = [_character_start(view, int(len(view) * share)) for share in shares]
+    size = len(view)
+    bounds = (0, int(size * config.train), size - int(size * config.test), size)
+    cuts = [_character_start(view, bound) for bound in bounds]
     return [view[start:end] for start, end in itertools.pairwise(cuts)]
 
 

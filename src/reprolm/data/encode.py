@@ -24,7 +24,7 @@ from reprolm.tokenizers.interface import Ids, Tokenizer
 from reprolm.tokenizers.load import load
 from reprolm.tokenizers.pieces import pieces
 
-BATCH_CHARACTERS = 1 << 22
+BATCH_CHARACTERS = 1 << 20
 
 
 class ShardWriter:
@@ -75,8 +75,8 @@ def encode(config: EncodeConfig, corpus: Path, tokenizer: Path, out: Path) -> di
     Where the vocabulary has `<|endoftext|>`, it follows each document; documents lie one after the other.
 
     Raises:
-        ReprolmError: a text has a character that the vocabulary lacks (exit 65); corpus or tokenizer is missing
-            (exit 66) or damaged (exit 76).
+        ReprolmError: a text has a character that the vocabulary lacks (exit 65); corpus or tokenizer is not
+            there (exit 66) or damaged (exit 76).
     """
     texts, encoder = open_corpus(corpus), load(tokenizer)
     vocabulary = Vocabulary(encoder.vocab_size, encoder.end_of_document, encoder.digest)

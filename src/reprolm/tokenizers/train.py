@@ -16,7 +16,7 @@ from reprolm.tokenizers.interface import Tokenizer
 from reprolm.tokenizers.load import KINDS
 from reprolm.tokenizers.pieces import pieces
 
-BATCH_PIECES = 64
+BATCH_PIECES = 32
 COUNTED_PIECES = 1024
 """Entries that are never used are sought in at most this much of the train split, about 64 MiB."""
 
@@ -28,8 +28,8 @@ def train(config: TokenizerConfig, corpus: Path, out: Path) -> dict[str, Any]:
     validation split.
 
     Raises:
-        ReprolmError: the vocabulary cannot be that large, or validation has an unseen character (exit 65); the
-            corpus is missing (exit 66) or damaged (exit 76).
+        ReprolmError: the vocabulary cannot be that large, or validation has an unseen character (exit 65);
+            the corpus is missing (exit 66) or damaged (exit 76).
     """
     splits = open_corpus(corpus)
     with Progress("train_tokenizer", splits["train"].bytes, "bytes") as progress:

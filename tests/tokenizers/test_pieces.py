@@ -1,0 +1,49 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reprolm.tokenizers import pieces as module
+from reprolm.tokenizers.pieces import pieces
+from tests.tokenizers.test_huggingface import TEXT, TRAINED
+
+SMALL = 24
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_pieces() -> object:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(module, "PIECE_BYTES", SMALL)
+    yield
+    patch.undo()
+
+
+@given(st.text())
+def test_the_pieces_are_the_text(text: str) -> None:
+    found = list(pieces(text.encode()))
+    assert "".join(found) == text
+    assert all(0 < len(piece.encode()) <= SMALL for piece in found)
+
+
+WORDS = st.lists(
+    st.sampled_from(["a", "cat's", "кот", "\u3000", " ", "  ", "\n", "\r\n", "\t", "\u2028", "1,9", "it'll"])
+)
+
+
+@given(WORDS)
+def test_cutting_changes_no_id(words: list[str]) -> None:
+    text = "".join(words)
+    # a stretch without a place for a cut is cut anywhere, which may part what belongs together
+    found = list(pieces(text.encode()))
+    if all(piece[0] in " \n" for piece in found[1:]):
+        ids = [i for piece in found for i in TRAINED.encode(piece)]
+        assert ids == TRAINED.encode(text)
+
+
+def test_a_long_text_is_cut_before_white_space_alone() -> None:
+    found = list(pieces(TEXT.encode()))
+    assert len(found) > 20
+    assert [i for piece in found for i in TRAINED.encode(piece)] == TRAINED.encode(TEXT)
+
+
+def test_one_endless_word_is_cut_between_characters() -> None:
+    assert max(len(piece) for piece in pieces(("ж" * 1000).encode())) == SMALL // 2
