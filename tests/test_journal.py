@@ -1,0 +1,67 @@
+"""The journal keeps every whole record."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reprolm.journal import Journal, read
+
+RECORDS = [{"step": i, "loss": 1 / (i + 1), "text": "ü\n"} for i in range(20)]
+
+
+def written(path: Path) -> Path:
+    with Journal(path) as journal:
+        for record in RECORDS:
+            journal.append(record)
+    return path
+
+
+def test_what_was_appended_is_read_back_exactly(tmp_path: Path) -> None:
+    path = written(tmp_path / "j")
+    assert read(path) == (RECORDS, path.stat().st_size)
+
+
+def test_reading_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    path = written(tmp_path / "j")
+    _, end = read(path)
+    with Journal(path) as journal:
+        journal.append({"more": True})
+    assert read(path, end)[0] == [{"more": True}]
+
+
+@pytest.mark.parametrize("cut", [1, 5, 30])
+def test_a_torn_last_line_is_cut_off_before_the_next_record(tmp_path: Path, cut: int) -> None:
+    path = written(tmp_path / "j")
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert read(path)[0] == RECORDS[:-1]
+    with Journal(path) as journal:
+        journal.append({"after": 1})
+    assert read(path)[0] == [*RECORDS[:-1], {"after": 1}]
+
+
+@given(st.integers(0, 10**6), st.integers(1, 255))
+def test_a_damaged_byte_ends_reading_before_it(
+    tmp_path_factory: pytest.TempPathFactory, at: int, flip: int
+) -> None:
+    path = written(tmp_path_factory.mktemp("journal") / "j")
+    content = bytearray(path.read_bytes())
+    content[at % len(content)] ^= flip
+    path.write_bytes(content)
+    found = read(path)[0]
+    assert found == RECORDS[: len(found)]
+    assert len(found) < len(RECORDS)
+
+
+def test_numbers_that_are_not_finite_are_kept(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        journal.append({"loss": float("inf")})
+    assert read(tmp_path / "j")[0] == [{"loss": float("inf")}]
+
+
+def test_a_rewritten_journal_goes_on(tmp_path: Path) -> None:
+    with Journal(written(tmp_path / "j")) as journal:
+        journal.rewrite(RECORDS[:3])
+        journal.append({"step": 3})
+    assert read(tmp_path / "j")[0] == [*RECORDS[:3], {"step": 3}]
