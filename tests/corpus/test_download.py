@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 import signal
@@ -130,6 +131,18 @@ def test_what_a_killed_download_left_is_resumed(server: Server, tmp_path: Path) 
         child.wait()
     assert fetched(server, "cut", tmp_path) == BODY
     assert server.ranges == [None, f"bytes={len(BODY) // 3}-"]
+
+
+def test_a_full_disk_is_not_taken_for_the_network(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("reprolm.corpus.download._receive", full)
+    with pytest.raises(OSError, match="No space left"):
+        fetched(server, "whole", tmp_path)
+    assert len(server.ranges) == 1
 
 
 def test_credentials_and_queries_of_an_address_are_not_shown() -> None:

@@ -1,5 +1,6 @@
 """Downloads that survive cut connections and kills, and check what came before anybody reads it."""
 
+import errno
 import hashlib
 import http.client
 import random
@@ -23,6 +24,7 @@ TIMEOUT_SECONDS = 30.0
 LARGEST_BYTES = 1 << 38
 SHOWN_BYTES = 60
 PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EFBIG}
 Sleep = Callable[[float], None]
 
 
@@ -163,6 +165,8 @@ def _reason(error: BaseException) -> str:
         if error.code < HTTPStatus.INTERNAL_SERVER_ERROR and error.code not in PASSING:
             raise refuse(shown_url(error.url), "the server refuses", got=text, exit=Exit.NETWORK) from None
         return text
+    if isinstance(error, OSError) and error.errno in DISK:
+        raise error
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     return str(cause) or type(cause).__name__
 
