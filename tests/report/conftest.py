@@ -63,7 +63,13 @@ METRICS: dict[str, dict[str, Any]] = {
         },
     },
     "train": {
-        "parameters": 830_000,
+        "parameters": {
+            "embedding": 262_144,
+            "attention": 196_608,
+            "feedforward": 370_000,
+            "norm": 1248,
+            "total": 830_000,
+        },
         "steps": 600,
         "tokens": 4915200,
         "best_validation_loss": 3.125,

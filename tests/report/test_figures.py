@@ -61,7 +61,7 @@ def test_the_optimizer_and_positions_are_labelled(tmp_path: Path) -> None:
         words(figures.optimisation(columns(tmp_path, curves())))
     )
     found = words(figures.by_position(columns(tmp_path, positions())))
-    assert {"position of the token in its window", "1", "256"} <= set(found)
+    assert {"tokens given, first of the bin", "1", "256"} <= set(found)
 
 
 def test_colours_come_from_the_style_sheet_only(tmp_path: Path) -> None:

@@ -4,8 +4,12 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from reprolm.report import lineage
 from reprolm.store import directory_digest, publish_directory, publish_file
+
+PIPELINE = Path(__file__).parents[2] / "dvc.yaml"
 
 
 def test_sources_are_published_before_what_is_made_from_them() -> None:
@@ -13,6 +17,14 @@ def test_sources_are_published_before_what_is_made_from_them() -> None:
     for output in lineage.OUTPUTS:
         assert set(output.sources) <= seen
         seen.add(output.name)
+
+
+def test_the_sources_of_an_output_are_what_its_stage_depends_on() -> None:
+    pipeline = YAML(typ="safe").load(PIPELINE)["stages"]
+    for output in lineage.OUTPUTS:
+        made_from = {each.name for each in lineage.OUTPUTS if each.path in pipeline[output.stage]["deps"]}
+        assert output.path in pipeline[output.stage]["outs"]
+        assert set(output.sources) == made_from, output.name
 
 
 def test_digests_are_those_of_the_manifests_and_follow_the_content(root: Path) -> None:

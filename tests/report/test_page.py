@@ -201,7 +201,8 @@ def test_an_empty_folder_and_no_parameters_give_a_page(tmp_path: Path) -> None:
             "12,345 parameters, trained on 5.00 M tokens.",
         ),
         ({"evaluate": {"split": "test", "bits_per_byte": 1.5}}, "1.50 bits per byte on the test split."),
-        ({"train": {"parameters": {"total": 3}, "tokens": True}}, "No model has been trained yet."),
+        ({"train": {"parameters": {"total": 3}}}, "3 parameters."),
+        ({"train": {"parameters": "many", "tokens": True}}, "No model has been trained yet."),
     ],
 )
 def test_the_headline_says_what_is_known(metrics: dict[str, dict[str, Any]], headline: str) -> None:

@@ -141,7 +141,7 @@ def optimisation(columns: Columns) -> Drawing | None:
 
 
 def by_position(columns: Columns) -> Drawing | None:
-    """Mean loss at each position of the context, with a band of two standard errors."""
+    """Mean loss by the number of tokens that the model was given, with a band of two standard errors."""
     position, mean = _measured(columns, "position", "loss")
     if not len(position):
         return None
@@ -162,7 +162,7 @@ def by_position(columns: Columns) -> Drawing | None:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
         axes.set_xlim(min(float(position.min()), 0.94), max(float(position.max()), 2.0) * 1.06)
-        axes.set_xlabel("position of the token in its window", labelpad=6)
+        axes.set_xlabel("tokens given, first of the bin", labelpad=6)
         beside(axes, float(mean[-1]), f"{mean[-1]:.3f}", ACCENT)
 
-    return drawing("position", "Mean loss against the position of the token in its window", plot)
+    return drawing("position", "Mean loss against the number of tokens given", plot)

@@ -26,7 +26,7 @@ OUTPUTS = (
     Output("tokenizer", "data/tokenizer", "train_tokenizer", ("corpus",)),
     Output("tokens", "data/tokens", "encode", ("corpus", "tokenizer")),
     Output("model", "models/model", "train", ("tokens",)),
-    Output("evaluation", "reports/evaluate", "evaluate", ("tokens", "model")),
+    Output("evaluation", "reports/evaluate", "evaluate", ("corpus", "tokens", "model")),
     Output("samples", "reports/samples", "sample", ("tokenizer", "model")),
 )
 GIVEN = ("params.yaml", "requirements.lock")

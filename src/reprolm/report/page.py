@@ -118,6 +118,13 @@ def _real(metrics: Mapping[str, Any], *keys: str) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
+def _parameters(found: Inputs) -> float | None:
+    """The number of parameters, which may stand by part beside their total."""
+    train = found.metrics.get("train", {})
+    whole = _real(train, "parameters")
+    return whole if whole is not None else _real(train, "parameters", "total")
+
+
 def _split(found: Inputs) -> str:
     return str(found.metrics.get("evaluate", {}).get("split", "held-out"))
 
@@ -125,7 +132,7 @@ def _split(found: Inputs) -> str:
 def headline(found: Inputs) -> str:
     """The one sentence that matters, of what is there."""
     train, evaluate = found.metrics.get("train", {}), found.metrics.get("evaluate", {})
-    parameters, tokens = _real(train, "parameters"), _real(train, "tokens")
+    parameters, tokens = _parameters(found), _real(train, "tokens")
     quality, bigram = _real(evaluate, "bits_per_byte"), _real(evaluate, "references", "bigram")
     parts = [f"{tables.compact(parameters)} parameters"] if parameters is not None else []
     if quality is not None:
@@ -166,7 +173,7 @@ def tiles(found: Inputs) -> list[Tile]:
     candidates = (
         ("bits per byte", _real(evaluate, "bits_per_byte"), "{:.3f}", f"{split} split"),
         ("perplexity", _real(evaluate, "perplexity"), "{:.2f}", f"a token, {split} split"),
-        ("parameters", _real(train, "parameters"), None, ""),
+        ("parameters", _parameters(found), None, ""),
         ("best validation loss", _real(train, "best_validation_loss"), "{:.3f}",
          "nats per token" + (f", step {step:,}" if step is not None else "")),
         ("tokens trained on", _real(train, "tokens"), None,
