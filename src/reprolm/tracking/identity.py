@@ -115,9 +115,14 @@ class Execution:
         return parent / self.id
 
     @property
+    def here(self) -> bool:
+        """Whether it is of this machine, so that its processes can be seen."""
+        return self.host == host()
+
+    @property
     def alive(self) -> bool:
         """Whether its process lives; one of another machine is taken to live, for nobody here can tell."""
-        return self.host != host() or lives(self.pid, self.started)
+        return not self.here or lives(self.pid, self.started)
 
 
 def lives(pid: int, started: float) -> bool:

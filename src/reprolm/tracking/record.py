@@ -1,7 +1,7 @@
 """The record of an execution: a local journal to which its stages append. MLflow is sent what stands in it.
 
-Every line has `at` (milliseconds since 1970) and `kind`: opened, started, point, numbers, timings, tag,
-dataset, file, table, curve, outputs, cached or ended. Files that MLflow shall show are copied beside it
+Every line has `at` (milliseconds since 1970) and `kind`: opened, started, point, numbers, tag, dataset, file,
+table, curve, outputs, cached or ended. Files that MLflow shall show are copied beside it
 when they are recorded, because the workspace of a queued experiment is removed at its end.
 """
 
@@ -136,6 +136,7 @@ class Record:
             print(f"tracking: {error}", file=sys.stderr)
         numbers = read_json(step.metrics)
         self._append("cached", stage=name, numbers=numbers, outputs=digests)
+        self._keep("file", name, step.metrics, step.metrics.read_bytes())
         if name == "train" and CURVE.is_file():
             self._keep("curve", name, CURVE, CURVE.read_bytes())
 

@@ -9,9 +9,10 @@ from reprolm import config
 from reprolm.config import Config
 from reprolm.errors import Exit, ReprolmError, Stopped, classified, guarded, refuse
 from reprolm.store import publish_json
+from reprolm.tracking import shipper
 from reprolm.tracking.lifetime import die_with_parent
 from reprolm.tracking.location import root
-from reprolm.tracking.pipeline import STEPS
+from reprolm.tracking.pipeline import CLOSING, STEPS
 from reprolm.tracking.record import Record, milliseconds
 
 C = TypeVar("C", bound=Config)
@@ -35,6 +36,9 @@ class Stage:
         self.root = root()
         self._record = Record(self.root, name, self._params) if name in STEPS else None
         self._numbers: Mapping[str, Any] = {}
+        self._watched = self._record.directory if self._record is not None and shipper.wanted() else None
+        if self._watched is not None:
+            shipper.start(self._watched)
 
     def params(self) -> dict[str, Any]:
         """The whole of `params.yaml`, raw."""
@@ -64,10 +68,11 @@ class Stage:
         publish_json(STEPS[self.name].metrics, numbers)
         self._numbers = numbers
         self._add("numbers", numbers=numbers)
+        self.artifact(STEPS[self.name].metrics, "metrics")
 
     def timings(self, numbers: Mapping[str, float]) -> None:
         """Records numbers that differ each time; no tracked file holds them."""
-        self._add("timings", numbers=numbers)
+        self._add("numbers", numbers=numbers)
 
     def point(self, step: int, values: Mapping[str, float], at: float) -> None:
         """Records a point of each of some curves, at a time in seconds since 1970."""
@@ -108,6 +113,8 @@ class Stage:
             shown = [key for key in HEADLINES.get(self.name, ()) if key in self._numbers]
             words = [f"{key.replace('_', ' ')} {_short(self._numbers[key])}" for key in shown]
             print(", ".join([f"{self.name}: {seconds:.1f} s", *words]), file=sys.stderr)
+            if self.name == CLOSING and self._watched is not None:
+                shipper.flush(self._watched)
 
 
 def _short(value: Any) -> str:

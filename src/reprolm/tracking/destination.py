@@ -1,0 +1,109 @@
+"""Where MLflow is, and a client for it. This is no parameter of a result: it stands in no params.yaml.
+
+The store is `MLFLOW_TRACKING_URI`, else `mlflow.db` in the original repository; the experiment is
+`MLFLOW_EXPERIMENT_NAME`, else that of `reprolm.toml` (`[mlflow] experiment = "…"`), else `reprolm`.
+"""
+
+import contextlib
+import importlib.util
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reprolm.errors import Exit, refuse
+from reprolm.store import locked
+from reprolm.tracking.location import PRIVATE
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "reprolm"
+ENVIRONMENT = {
+    # retries are ours: MLflow's own block for minutes (spec: seven, up to two minutes each)
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A store and its experiment."""
+
+    client: "MlflowClient"
+    experiment: str
+
+
+def installed() -> bool:
+    """Whether MLflow can be imported; nothing is."""
+    try:
+        return importlib.util.find_spec("mlflow") is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def uri(root: Path) -> str:
+    """The address of the store."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / 'mlflow.db'}"
+
+
+def artifacts(root: Path) -> Path:
+    """Where the files of runs lie that are kept in a store on this machine."""
+    return root / "mlruns"
+
+
+def experiment(root: Path) -> str:
+    """The name of the experiment.
+
+    Raises:
+        ReprolmError: `reprolm.toml` cannot be read (exit 2).
+    """
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME")
+    path = root / "reprolm.toml"
+    if not name and path.is_file():
+        try:
+            name = tomllib.loads(path.read_text(encoding="utf-8")).get("mlflow", {}).get("experiment")
+        except (ValueError, AttributeError) as error:
+            want = '[mlflow] experiment = "a name"'
+            raise refuse(str(path), "is not right", got=error, want=want, exit=Exit.PARAMETERS) from error
+    return str(name or EXPERIMENT)
+
+
+def connect(root: Path) -> Destination:
+    """A client of the store, which is made first where there is none.
+
+    Raises:
+        ReprolmError: MLflow is not installed (exit 66).
+        MlflowException: the store does not answer.
+    """
+    if not installed():
+        raise refuse("mlflow", "is not installed", want="pip install mlflow", exit=Exit.MISSING)
+    os.environ |= ENVIRONMENT
+    from mlflow import MlflowClient
+
+    address = uri(root)
+    local = address.startswith("sqlite:")
+    # two first users of a new database crash each other: MLflow creates its tables without a lock
+    with locked(root / PRIVATE / "mlflow", wait=True) if local else contextlib.nullcontext():
+        client = MlflowClient(tracking_uri=address)
+        return Destination(client, _experiment_id(client, experiment(root), root if local else None))
+
+
+def _experiment_id(client: "MlflowClient", name: str, root: Path | None) -> str:
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        place = artifacts(root) / re.sub(r"[^\w.-]", "_", name) if root else None
+        try:
+            return str(client.create_experiment(name, artifact_location=place.as_uri() if place else None))
+        except MlflowException:
+            # another machine was faster
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    return str(found.experiment_id)

@@ -1,0 +1,212 @@
+"""One execution's journal, sent to MLflow: everything once, whatever is killed or unreachable in between.
+
+`shipped.json` beside the journal holds how far MLflow has acknowledged it. What is sent again after a kill
+leaves no second copy: points carry their first timestamps, the run is found by the tag of its execution, and
+all else replaces itself.
+"""
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psutil
+
+from reprolm.errors import ReprolmError
+from reprolm.journal import read
+from reprolm.store import publish_json, read_json, step
+from reprolm.tracking.destination import Destination
+from reprolm.tracking.identity import Execution
+from reprolm.tracking.record import FILES, JOURNAL
+from reprolm.tracking.translation import Parcel, Translation
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput
+
+SHIPPED = "shipped.json"
+MOST_POINTS_A_BATCH = 1000
+MOST_WORDS_A_BATCH = 100
+LONGEST_DIGEST = 36
+RUNNING = "RUNNING"
+DELETED = "must be in the 'active' state"
+T = TypeVar("T")
+
+
+@dataclass
+class Shipped:
+    """What MLflow has: the journal up to a byte, as which run, with which status; `error` why no more.
+
+    `over` tells that nothing more will come.
+    """
+
+    offset: int = 0
+    run: str = ""
+    status: str = RUNNING
+    error: str = ""
+    over: bool = False
+
+    @classmethod
+    def of(cls, directory: Path) -> "Shipped":
+        """That of an execution's directory."""
+        path = directory / SHIPPED
+        try:
+            return cls(**read_json(path)) if path.is_file() else cls()
+        except (ReprolmError, TypeError):
+            # of another version, or damaged: all is sent again, and nothing doubled
+            return cls()
+
+    def save(self, directory: Path) -> None:
+        """Keeps it; a directory that was removed stays so."""
+        if directory.is_dir():
+            publish_json(directory / SHIPPED, asdict(self))
+
+
+def pending(directory: Path) -> int:
+    """How many records MLflow lacks."""
+    records, _ = read(directory / JOURNAL, Shipped.of(directory).offset)
+    return len(records)
+
+
+def execution_of(directory: Path) -> Execution | None:
+    """Whose journal lies in a directory; None before its first record."""
+    records, _ = read(directory / JOURNAL)
+    return Execution.from_record(records[0]["execution"]) if records else None
+
+
+def note_failure(directory: Path, error: Exception) -> None:
+    """Keeps why nothing was sent; what was not acknowledged will be sent again."""
+    shipped = Shipped.of(directory)
+    if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+        # the store was replaced: the run is made anew
+        shipped = Shipped()
+    # a run that its owner deleted stays so
+    shipped.over = DELETED in str(error)
+    shipped.error = f"{type(error).__name__}: {error}"[:200]
+    shipped.save(directory)
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    source = iter(items)
+    while batch := list(itertools.islice(source, size)):
+        yield batch
+
+
+class Mirror:
+    """The run of one execution in MLflow."""
+
+    def __init__(self, directory: Path, to: Destination) -> None:
+        self.directory, self._to, self._client = directory, to, to.client
+        self.shipped = Shipped.of(directory)
+        self._known = Translation(directory)
+        self._known.take(self._until(self.shipped.offset))
+
+    def _until(self, offset: int) -> list[dict[str, Any]]:
+        """The records up to a byte."""
+        records, end = read(self.directory / JOURNAL)
+        rest, _ = read(self.directory / JOURNAL, offset) if end > offset else ([], 0)
+        return records[: len(records) - len(rest)]
+
+    def ship(self) -> bool:
+        """Sends what is new and sets the run's status; tells whether nothing more can come.
+
+        Raises:
+            MlflowException: the store does not answer, or refuses.
+        """
+        departed = self._known.departed()
+        records, offset = read(self.directory / JOURNAL, self.shipped.offset)
+        before = asdict(self.shipped)
+        if records:
+            self._send(records)
+            self.shipped.offset = offset
+        status = self._known.status(departed)
+        if self.shipped.run and status != self.shipped.status:
+            self._conclude(status, departed[0])
+            self.shipped.status = status
+        self.shipped.over = departed[1] and not records
+        self.shipped.error = ""
+        if asdict(self.shipped) != before:
+            self.shipped.save(self.directory)
+        return self.shipped.over
+
+    def _send(self, records: list[dict[str, Any]]) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+
+        parcel = self._known.take(records)
+        if not self.shipped.run:
+            self.shipped.run = self._run(parcel)
+        run, client = self.shipped.run, self._client
+        for names in _batches(parcel.params.items(), MOST_WORDS_A_BATCH):
+            step("ship")
+            client.log_batch(run, params=[Param(name, value) for name, value in names])
+        for points in _batches(parcel.points, MOST_POINTS_A_BATCH):
+            step("ship")
+            client.log_batch(run, metrics=[Metric(*point) for point in points])
+        for tags in _batches((parcel.tags | self._computed_by(parcel)).items(), MOST_WORDS_A_BATCH):
+            step("ship")
+            client.log_batch(run, tags=[RunTag(name, value) for name, value in tags])
+        if parcel.datasets:
+            step("ship")
+            client.log_inputs(run, datasets=[_dataset(entry) for entry in parcel.datasets])
+        for path in parcel.files:
+            if not (self.directory / FILES / path).is_file():
+                continue
+            step("ship")
+            folder = path.parent.as_posix()
+            client.log_artifact(run, str(self.directory / FILES / path), None if folder == "." else folder)
+
+    def _run(self, parcel: Parcel) -> str:
+        """The run of this execution: that which bears its tag, else a new one."""
+        execution = self._known.execution
+        assert execution is not None, "a journal begins with `opened`"
+        identity = {
+            "reprolm.execution": self.directory.name,
+            "dvc.process": f"{execution.host}:{execution.pid}",
+            "dvc.kind": execution.kind,
+            "dvc.exp_name": execution.name or "",
+            "dvc.baseline_rev": execution.baseline or "",
+            "mlflow.user": psutil.Process().username(),
+            "mlflow.source.type": "LOCAL",
+            "mlflow.source.name": execution.command[:1000],
+            "mlflow.source.git.commit": parcel.tags.get("git.commit", ""),
+        }
+        wanted = f"tags.`reprolm.execution` = '{self.directory.name}'"
+        for run in self._client.search_runs([self._to.experiment], wanted, max_results=1):
+            return str(run.info.run_id)
+        step("ship")
+        tags = {name: value for name, value in identity.items() if value}
+        run = self._client.create_run(self._to.experiment, self._known.opened_at, tags, execution.name)
+        return str(run.info.run_id)
+
+    def _computed_by(self, parcel: Parcel) -> dict[str, str]:
+        """For stages taken from the cache: the newest run that computed just that."""
+        found: dict[str, str] = {}
+        for stage, digest in parcel.cached.items():
+            wanted = f"tags.`stage.{stage}.digest` = '{digest}' and tags.`stage.{stage}` = 'ran'"
+            runs = self._client.search_runs(
+                [self._to.experiment], wanted, max_results=1, order_by=["attributes.start_time DESC"]
+            )
+            found |= {f"stage.{stage}.computed_by": str(run.info.run_id) for run in runs}
+        return found
+
+    def _conclude(self, status: str, gone: set[str]) -> None:
+        run = self.shipped.run
+        if text := self._known.description():
+            self._client.set_tag(run, "mlflow.note.content", text)
+        for stage in gone & set(self._known.running):
+            self._client.set_tag(run, f"stage.{stage}", "killed")
+            self._client.set_tag(run, "error", f"{stage}: the process was killed")
+        step("ship")
+        if status == RUNNING:
+            self._client.update_run(run, status)
+        else:
+            self._client.set_terminated(run, status, self._known.last_at)
+
+
+def _dataset(entry: dict[str, str]) -> "DatasetInput":
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    source = json.dumps({"uri": entry["source"], "sha256": entry["digest"]})
+    data = Dataset(entry["name"], entry["digest"][:LONGEST_DIGEST], "local", source)
+    return DatasetInput(data, [InputTag("mlflow.data.context", entry["context"])])

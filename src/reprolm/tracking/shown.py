@@ -1,0 +1,40 @@
+"""What a run shows in MLflow: numbers that fit a row, points that keep a page quick."""
+
+from reprolm.tracking.pipeline import STEPS
+
+MOST_SCALARS = 40
+MOST_POINTS = 2000
+_NUMBERS = {
+    "download": ("documents", "duplicate_documents", "bytes", "train_bytes", "validation_bytes"),
+    "train_tokenizer": ("vocab_size", "bytes_per_token", "tokens_per_word", "unused_entries"),
+    "encode": ("tokens", "train_tokens", "validation_bytes_per_token", "tokens_per_second"),
+    "train": (
+        "best_validation_loss", "best_step", "final_train_loss", "tokens", "epochs", "parameters",
+        "flops_per_token",
+    ),
+    "evaluate": (
+        "loss", "perplexity", "bits_per_byte", "sliding/perplexity", "sliding/bits_per_byte",
+        "references/bigram", "references/gzip", "references/xz",
+    ),
+    "sample": ("distinct_1", "distinct_2", "rep_4"),
+}  # fmt: skip
+SECONDS = "seconds"
+
+SCALARS = frozenset(f"{stage}/{key}" for stage in STEPS for key in (*_NUMBERS.get(stage, ()), SECONDS))
+"""The numbers beside the curves. The others stand in the run's files `metrics/` and `timings/`."""
+
+HEADLINES = {
+    "train/parameters": "parameters",
+    "train/best_validation_loss": "best validation loss (nats a token)",
+    "evaluate/perplexity": "perplexity",
+    "evaluate/bits_per_byte": "bits per byte",
+}
+"""The numbers of a run's description."""
+
+CURVES = {
+    "train_loss": "train/loss",
+    "validation_loss": "validation/loss",
+    "learning_rate": "train/learning_rate",
+    "gradient_norm": "train/gradient_norm",
+}
+"""The columns of plots/train.csv, and the series that they are."""
