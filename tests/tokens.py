@@ -12,7 +12,7 @@ VOCABULARY = 24
 
 
 def write_tokens(directory: Path, **splits: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> Path:
-    """Publishes splits of tokens; the last id is the end of a document, each other id stands for id + 1 bytes."""
+    """Publishes splits of tokens; the last id ends a document, each other stands for id + 1 bytes."""
     vocabulary = Vocabulary(VOCABULARY, VOCABULARY - 1, "digest-of-a-tokenizer")
     numbers = {}
     with publish_directory(directory) as out:

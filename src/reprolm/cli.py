@@ -54,15 +54,14 @@ def sample(
     seed: Annotated[int, typer.Option(help="another number, another text")] = 1,
 ) -> None:
     """Continues a text with the model in models/model."""
+    from reprolm.config import section
     from reprolm.evaluate.text import write_samples
     from reprolm.generate.config import SampleConfig
     from reprolm.model.storage import load_model
     from reprolm.tokenizers.load import load
 
-    how = {"temperature": temperature, "top_k": None, "top_p": 0.95, "draws": 1}
-    if tokens < 1 or temperature < 0:
-        raise refuse("--tokens, --temperature", "must be positive", exit=Exit.PARAMETERS)
-    config = SampleConfig(prompts=(prompt,), max_new_tokens=tokens, **how)
+    values = {"prompts": [prompt], "draws": 1, "max_new_tokens": tokens, "temperature": temperature}
+    config = section({"sample": values | {"top_k": None, "top_p": 0.95}}, "sample", SampleConfig)
     model, _ = load_model(Path("models/model"))
     rows = write_samples(model, load(Path("data/tokenizer")), config, seed)
     print(prompt + rows[0]["text"])

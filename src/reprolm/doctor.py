@@ -70,7 +70,7 @@ def disk() -> Finding:
 
 
 def autostage() -> Finding:
-    """With autostage on, git can miss an edit of params.yaml: a commit would hold other values than its lock."""
+    """With autostage on, git can miss an edit of params.yaml, and a commit lacks the values of its lock."""
     done = subprocess.run(["dvc", "config", "core.autostage"], capture_output=True, text=True, check=False)
     on = done.stdout.strip() == "true"
     return Finding(

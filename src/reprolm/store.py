@@ -1,9 +1,9 @@
 """The only module that writes: atomic publishing, sha256 manifests, verified loading, locks.
 
-A published directory holds its files and a `manifest.json` with the size and sha256 of each. It is written beside
-its target, made durable (fsync of every file, then of the directory), and only then renamed into place: whatever
-the instant of a kill or a power loss, what stands under the target's name is whole. Tests inject faults at `step`,
-which every write passes.
+A published directory holds its files and a `manifest.json` with the size and sha256 of each. It is written
+beside its target, made durable (fsync of every file, then of the directory), only then renamed into place. So
+whatever the instant of a kill or a power loss, what stands under the target's name is whole. Tests inject
+faults at `step`, which every write passes.
 """
 
 import contextlib
@@ -117,7 +117,7 @@ def publish_json(target: Path, value: Any) -> None:
 
 @contextlib.contextmanager
 def publish_directory(target: Path) -> Iterator[Path]:
-    """Gives a temporary directory to fill; publishes it as `target`, with a manifest, if the block succeeds."""
+    """Gives a temporary directory to fill; published as `target`, with a manifest, if the block ends well."""
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(target)
     temporary = _temporary(target)

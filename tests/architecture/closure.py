@@ -1,6 +1,6 @@
-"""The modules that a stage reaches by imports, and the sections that it reads; `make deps` writes them into dvc.yaml.
+"""The modules that a stage reaches by imports, and the sections that it reads.
 
-Run by hand: `python tests/architecture/closure.py` rewrites the code dependencies of every stage.
+`make deps` (`python -m tests.architecture.closure`) writes the code dependencies of every stage into dvc.yaml.
 """
 
 import ast
@@ -20,7 +20,7 @@ def module_path(name: str) -> Path | None:
     """The file of a module of ours."""
     parts = name.split(".")[1:]
     for path in (PACKAGE.joinpath(*parts, "__init__.py"), PACKAGE.joinpath(*parts).with_suffix(".py")):
-        if name.split(".")[0] == "reprolm" and path.is_file():
+        if name.split(".", maxsplit=1)[0] == "reprolm" and path.is_file():
             return path
     return None
 

@@ -1,6 +1,7 @@
 """Bits per byte and the reference lines."""
 
 import gzip
+import itertools
 import math
 from collections import Counter
 from pathlib import Path
@@ -51,7 +52,7 @@ def test_the_bigram_is_a_distribution_and_counts_what_was_seen(tokens: Path) -> 
         p = np.exp(-bigram.nats(np.full(VOCABULARY, before), everything))
         assert p.sum() == pytest.approx(1.0)
     ids = training[0 : len(training)].tolist()
-    pairs, firsts = Counter(zip(ids[:-1], ids[1:], strict=True)), Counter(ids[:-1])
+    pairs, firsts = Counter(itertools.pairwise(ids)), Counter(ids[:-1])
     successors = len({b for a, b in pairs if a == 5})
     unigram = (Counter(ids)[6] + 1) / (len(ids) + VOCABULARY)
     expected = (pairs[5, 6] - 0.75) / firsts[5] + 0.75 * successors / firsts[5] * unigram

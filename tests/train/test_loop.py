@@ -67,7 +67,7 @@ def test_the_loss_falls_towards_the_entropy_of_the_pattern(tmp_path: Path, optim
     assert sum(losses[-10:]) / 10 < 0.9  # the entropy of a choice of 0.8 against 0.2 is 0.50
 
 
-class Crash(Exception):
+class CrashError(Exception):
     """Stands for a kill inside the process."""
 
 
@@ -78,9 +78,9 @@ def test_a_run_that_dies_at_any_step_ends_byte_identical(tmp_path: Path, at: int
     whole = finished(config, tmp_path / "a", tmp_path / "out-a")
 
     def crash() -> None:
-        raise Crash
+        raise CrashError
 
-    with pytest.raises(Crash):
+    with pytest.raises(CrashError):
         Trainer(config, tmp_path / "b", Memory(at, crash)).fit()
     memory = Memory()
     assert finished(config, tmp_path / "b", tmp_path / "out-b", memory) == whole
@@ -190,9 +190,16 @@ def test_two_trainers_on_one_directory_are_refused(tmp_path: Path) -> None:
     from reprolm.store import locked
 
     with locked(tmp_path / "run"):
-        code = f"from pathlib import Path; from reprolm.store import locked\nwith locked(Path({str(tmp_path / 'run')!r})): pass"
+        code = (
+            "import sys; from pathlib import Path; from reprolm.store import locked\n"
+            "with locked(Path(sys.argv[1])): pass"
+        )
         other = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
+            [sys.executable, "-c", code, str(tmp_path / "run")],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
         )
     assert "is in use" in other.stderr
     assert f"process {os.getpid()}" in other.stderr

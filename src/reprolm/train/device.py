@@ -17,7 +17,7 @@ def device(threads: int) -> torch.device:
     """The best device here, with deterministic algorithms and a fixed number of CPU threads."""
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid: costs 3 % of a step
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # 3 % of a step
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

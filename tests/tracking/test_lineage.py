@@ -1,0 +1,62 @@
+import hashlib
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reprolm.tracking.lineage import lineage
+
+
+def git(*words: str, input: bytes | None = None) -> bytes:
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
+    return subprocess.run(["git", *who, *words], input=input, capture_output=True, check=True).stdout
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("src/model.py", "params.yaml", "metrics/train.json", "dvc.lock", "plots/train.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{name}\n")
+    git("init", "-q", "-b", "main")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    return tmp_path
+
+
+def test_a_clean_tree_is_its_commit(repository: Path) -> None:
+    tags, patch = lineage()
+    assert tags["git.commit"] == git("rev-parse", "HEAD").decode().strip()
+    assert tags["git.branch"] == "main"
+    assert "git.dirty_sha256" not in tags
+    assert patch == b""
+    assert tags["digest.params.yaml"] == hashlib.sha256(b"params.yaml\n").hexdigest()
+
+
+def test_what_the_pipeline_writes_is_no_change(repository: Path) -> None:
+    for name in ("metrics/train.json", "dvc.lock", "plots/train.csv"):
+        (repository / name).write_text("other\n")
+    assert lineage()[1] == b""
+
+
+def test_the_patch_brings_back_changed_and_new_code(repository: Path) -> None:
+    (repository / "src/model.py").write_text("changed\n")
+    (repository / "src/näw.bin").write_bytes(bytes(range(256)))
+    tags, patch = lineage()
+    assert tags["git.dirty_sha256"] == hashlib.sha256(patch).hexdigest()
+    (repository / "src/näw.bin").unlink()
+    git("checkout", "-q", "--", ".")
+    git("apply", input=patch)
+    assert (repository / "src/model.py").read_text() == "changed\n"
+    assert (repository / "src/näw.bin").read_bytes() == bytes(range(256))
+
+
+def test_a_folder_without_git_still_tells_versions_and_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    tags, patch = lineage()
+    assert patch == b""
+    assert not [key for key in tags if key.startswith("git.")]
+    assert {"version.python", "version.torch", "machine.processor"} <= set(tags)
