@@ -1,6 +1,6 @@
 """The modules that a stage reaches by imports, and the sections that it reads.
 
-`make deps` (`python -m tests.architecture.closure`) writes the code dependencies of every stage into dvc.yaml.
+`make deps` writes the code dependencies of every stage into dvc.yaml; a test compares them.
 """
 
 import ast
