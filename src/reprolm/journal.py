@@ -3,6 +3,7 @@
 One record is one line, `<crc32 of the JSON, 8 hex digits> <JSON>`, appended with a single `write`.
 """
 
+import errno
 import json
 import os
 import zlib
@@ -65,7 +66,9 @@ class Journal:
     def append(self, record: dict[str, Any]) -> None:
         """Adds one record; it survives a kill of this process at once, a power cut after `sync`."""
         step("journal")
-        os.write(self._file, _line(record))
+        line = _line(record)
+        if os.write(self._file, line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
     def rewrite(self, records: list[dict[str, Any]]) -> None:
         """Keeps just `records`: a resumed run drops what came after the checkpoint it starts from."""

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,32 @@ def test_a_record_that_cannot_be_written_ends_no_stage(
     record.add_file(root / "params.yaml", "x")
     record.end(0)
     assert record.directory is None
-    assert capsys.readouterr().err.count("tracking: off for this stage") == 1
+    assert capsys.readouterr().err.count("tracking: the record is incomplete") == 1
+
+
+def test_after_a_record_that_was_half_written_the_next_ones_stand(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, write = Record(root, "train", {}), os.write
+
+    def full(file: int, line: bytes) -> int:
+        write(file, line[: len(line) // 2])
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        record.add("point", step=1, values={"train/loss": 1.0})
+    record.add("point", step=2, values={"train/loss": 2.0})
+    record.end(0)
+    kinds = [(entry["kind"], entry.get("step")) for entry in records(record)]
+    assert kinds[-3:] == [("started", None), ("point", 2), ("ended", None)]
+
+
+def test_a_file_that_is_not_there_costs_only_itself(root: Path) -> None:
+    record = Record(root, "train", {})
+    record.add_file(root / "missing.csv", "plots")
+    record.end(0)
+    assert [entry["kind"] for entry in records(record)][-2:] == ["started", "ended"]
 
 
 def test_a_damaged_number_of_a_skipped_stage_ends_no_stage(
@@ -100,8 +126,9 @@ def test_a_damaged_number_of_a_skipped_stage_ends_no_stage(
 ) -> None:
     workspace(root)
     (root / "metrics" / "train.json").write_text("{")
-    Record(root, "report", {})
+    record = Record(root, "report", {})
     assert "metrics/train.json" in capsys.readouterr().err
+    assert [entry["kind"] for entry in records(record)] == ["opened", "cached", "file", "started"]
 
 
 def test_the_parameters_that_act_are_recorded_and_all_where_some_are_wrong() -> None:

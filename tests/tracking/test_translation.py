@@ -1,3 +1,4 @@
+import itertools
 import math
 from collections import Counter
 from pathlib import Path
@@ -42,7 +43,7 @@ def test_a_live_curve_is_thinned_evenly_and_keeps_its_end(horizon: int, every: i
     assert len(kept) <= MOST_POINTS
     assert kept[-1] == horizon
     assert kept == steps or len(kept) > MOST_POINTS / 4
-    widest = max((b - a for a, b in zip(kept, kept[1:], strict=False)), default=0)
+    widest = max((b - a for a, b in itertools.pairwise(kept)), default=0)
     assert widest <= every + 2 * math.ceil(horizon / (MOST_POINTS - 1))
 
 

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +62,14 @@ def parameters(raw: Mapping[str, Any]) -> dict[str, Any]:
 class Record:
     """What one stage adds to the journal of its execution.
 
-    No fault of the record ends a stage: after the first the stage goes on without, with a line that says so.
+    No fault of the record ends a stage: what can be recorded is, and one line says that something is missing.
     """
 
     def __init__(self, root: Path, stage: str, params: Mapping[str, Any]) -> None:
         self.stage = stage
-        self._journal: Journal | None = None
         self.directory: Path | None = None
-        self._began = time.monotonic()
+        self._journal: Journal | None = None
+        self._began, self._warned = time.monotonic(), False
         self._safely(lambda: self._open(root, params))
 
     def _safely(self, function: Callable[[], None]) -> None:
@@ -77,30 +78,38 @@ class Record:
         except Stopped:
             raise
         except Exception as error:
-            self._journal = self.directory = None
-            print(f"tracking: off for this stage: {error}", file=sys.stderr)
+            # opened anew before the next record, which cuts off one that was half written
+            self._journal = None
+            if not self._warned:
+                print(f"tracking: the record is incomplete: {error}", file=sys.stderr)
+            self._warned = True
 
     def _open(self, root: Path, params: Mapping[str, Any]) -> None:
         execution = Execution.current()
-        self.directory = execution.directory(executions(root))
-        self._journal = Journal(self.directory / JOURNAL)
-        before, _ = read(self.directory / JOURNAL)
-        if not any(record["kind"] == "opened" for record in before):
-            tags, patch = lineage()
-            self._append("opened", execution=execution.record(), params=parameters(params), tags=tags)
-            if patch:
-                self._keep("file", self.stage, PATCH, patch)
-        known = {record.get("stage") for record in before}
+        directory = execution.directory(executions(root))
+        with Journal(directory / JOURNAL) as journal:
+            before, _ = read(journal.path)
+            opening = not before
+            if opening:
+                tags, patch = lineage()
+                fields = {"execution": execution.record(), "params": parameters(params), "tags": tags}
+                journal.append({"at": milliseconds(time.time()), "kind": "opened", **fields})
+        self.directory = directory
+        if opening and patch:
+            self._safely(lambda: self._keep("file", self.stage, PATCH, patch))
+        known = {record.get("stage") for record in before if record["kind"] in ("started", "cached")}
         for name in STEPS[self.stage].after:
             if name not in known:
-                self._add_cached(name)
-        process = {"pid": os.getpid(), "born": psutil.Process().create_time()}
-        self._append("started", stage=self.stage, **process)
+                self._safely(partial(self._add_cached, name))
+        self.add("started", pid=os.getpid(), born=psutil.Process().create_time())
 
     def _append(self, kind: str, **fields: Any) -> None:
-        if self._journal is not None:
-            at = fields.pop("at", milliseconds(time.time()))
-            self._journal.append({"at": at, "kind": kind, **fields})
+        if self.directory is None:
+            return
+        if self._journal is None:
+            self._journal = Journal(self.directory / JOURNAL)
+        at = fields.pop("at", milliseconds(time.time()))
+        self._journal.append({"at": at, "kind": kind, **fields})
 
     def add(self, kind: str, **fields: Any) -> None:
         """Appends one record of this stage."""
