@@ -1,0 +1,135 @@
+"""Kills and bad input, through DVC."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.pipeline.workspace import Workspace
+
+
+def train_process(of: int) -> psutil.Process | None:
+    """The stage `train` below a process."""
+    for child in psutil.Process(of).children(recursive=True):
+        try:
+            if any("stages/train.py" in word for word in child.cmdline()) and "python" in child.name():
+                return child
+        except psutil.Error:
+            continue
+    return None
+
+
+def killed_while_training(work: Workspace, checkpoints: int) -> str:
+    """Starts `dvc repro`, kills the stage `train` when it has so many checkpoints, returns what was printed."""
+    process = work.start("dvc", "repro")
+    while process.poll() is None:
+        saved = list((work.path / ".reprolm" / "checkpoints").glob("*/step-*"))
+        trainer = train_process(process.pid)
+        if len(saved) >= checkpoints and trainer is not None:
+            trainer.kill()
+            break
+        time.sleep(0.01)
+    output, _ = process.communicate()
+    assert process.returncode == 255, output
+    return output
+
+
+def test_a_killed_training_resumes_through_dvc_and_ends_byte_identical(
+    finished: Workspace, tmp_path: Path
+) -> None:
+    clone = finished.clone(tmp_path / "clone")
+    killed_while_training(clone, checkpoints=1)
+    assert not (clone.path / "models" / "model").exists()
+    output = clone.run("dvc", "repro")
+    assert "train: resumes after step" in output
+    assert clone.ran(output)[:1] == ["train"]
+    assert clone.status() == ""  # dvc.lock, metrics and curve are those of the run that was never interrupted
+    killed, whole = clone.runs()
+    assert killed.info.status == "KILLED"
+    assert whole.info.status == "FINISHED"
+    steps = [point.step for point in clone.client().get_metric_history(whole.info.run_id, "train/loss")]
+    assert steps == list(range(2, 41, 2))
+    assert not list((clone.path / ".reprolm" / "checkpoints").glob("*/step-*"))
+
+
+def test_a_stage_dies_with_dvc_and_the_next_run_is_clean(work: Workspace) -> None:
+    work.set(train__steps=4000, train__checkpoint_every_steps=4000, train__validate_every_steps=4000)
+    process = work.start("dvc", "repro")
+    while (trainer := train_process(process.pid)) is None or not list(
+        (work.path / ".reprolm" / "checkpoints").glob("*/curve.jsonl")
+    ):
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    trainer.wait(timeout=60)
+    work.set(train__steps=20)
+    assert "train" in work.ran(work.run("dvc", "repro"))
+
+
+def contents(work: Workspace) -> dict[str, bytes]:
+    """Every output of the pipeline."""
+    places = ("data", "models", "metrics", "plots", "reports")
+    files = [path for place in places for path in (work.path / place).rglob("*") if path.is_file()]
+    return {str(path): path.read_bytes() for path in files if path.name != "parameters.ok"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("model.n_heads", 5, "model.n_heads: does not divide model.d_model = 32 (got 5; want 4 or 8)"),
+        ("train.learning_rate", "fast", "train.learning_rate: has a wrong value (got fast; want a number)"),
+        (
+            "data.files.path",
+            "none.txt",
+            "data.files.path: is not there (got none.txt; want a file or folder)",
+        ),
+    ],
+)
+def test_bad_parameters_are_one_line_and_touch_nothing(
+    work: Workspace, key: str, value: object, line: str
+) -> None:
+    before = contents(work)
+    work.edit({key: value})
+    output = work.run("dvc", "repro", code=255)
+    assert f"reprolm: error: {line}" in output
+    assert "Traceback" not in output
+    assert contents(work) == before
+
+
+def test_a_stage_called_by_hand_exits_2(work: Workspace) -> None:
+    work.edit({"model.n_heads": 5})
+    output = work.run("python", "stages/train.py", code=2)
+    assert output.splitlines()[0].startswith("reprolm: error: model.n_heads: does not divide")
+    assert "reprolm: error: model.n_heads" in work.run("reprolm", "check", code=2)
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "line"),
+    [
+        (b"", 65, "story.txt"),
+        (b"A good start.\n" * 100 + b"\xff\xfe", 65, "story.txt"),
+        (b"Too short.", 65, ""),
+    ],
+)
+def test_bad_text_is_one_line_and_the_earlier_outputs_are_a_checkout_away(
+    work: Workspace, content: bytes, code: int, line: str
+) -> None:
+    before = contents(work)
+    (work.path / "texts" / "story.txt").write_bytes(content)
+    output = work.run("dvc", "repro", code=255)
+    errors = [text for text in output.splitlines() if text.startswith("reprolm: error: ")]
+    assert len(errors) == 1
+    assert line in errors[0]
+    assert "Traceback" not in output
+    work.run("dvc", "checkout")
+    work.run("git", "checkout", "metrics", "plots")
+    assert contents(work) == before
+
+
+def test_another_python_is_told_which_one_is_wanted(work: Workspace) -> None:
+    done = work.run("/usr/bin/env", "python3", "-S", "stages/check.py", code=66)
+    assert "source .venv/bin/activate" in done
+    assert len(done.splitlines()) == 1
