@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+
+from reprolm.errors import Exit, ReprolmError
+from reprolm.tracking.destination import Destination, connect, experiment, uri
+from tests.tracking.conftest import SETTINGS
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_the_store_lies_in_the_repository_unless_the_environment_names_another(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert uri(bare) == f"sqlite:///{bare}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://example.com")
+    assert uri(bare) == "https://example.com"
+
+
+def test_the_experiment_is_that_of_the_environment_then_of_the_file_then_ours(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert experiment(bare) == "reprolm"
+    (bare / "reprolm.toml").write_text('[mlflow]\nexperiment = "näs"\n')
+    assert experiment(bare) == "näs"
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "other")
+    assert experiment(bare) == "other"
+
+
+@pytest.mark.parametrize("content", ["[mlflow", "mlflow = 3"])
+def test_a_file_that_is_not_right_is_named(bare: Path, content: str) -> None:
+    (bare / "reprolm.toml").write_text(content)
+    with pytest.raises(ReprolmError, match=r"reprolm\.toml: is not right") as caught:
+        experiment(bare)
+    assert caught.value.exit is Exit.PARAMETERS
+
+
+def test_files_of_runs_lie_in_the_repository_wherever_the_process_works(
+    repository: Path,
+    to: Destination,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
+    again = connect(repository)
+    assert again.experiment == to.experiment
+    run = again.client.create_run(again.experiment)
+    again.client.log_text(run.info.run_id, "text", "a.txt")
+    assert [path.name for path in (repository / "mlruns").rglob("*.txt")] == ["a.txt"]
+    assert not list(elsewhere.iterdir())
