@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.pipeline.workspace import Workspace
+from tests.pipeline.workspace import Workspace, story
 
 
 def train_process(of: int) -> psutil.Process | None:
@@ -23,7 +23,7 @@ def train_process(of: int) -> psutil.Process | None:
 
 
 def killed_while_training(work: Workspace, checkpoints: int) -> str:
-    """Starts `dvc repro`, kills the stage `train` when it has so many checkpoints, returns what was printed."""
+    """Starts `dvc repro`, kills the stage `train` when it has so many checkpoints; what was printed."""
     process = work.start("dvc", "repro")
     while process.poll() is None:
         saved = list((work.path / ".reprolm" / "checkpoints").glob("*/step-*"))
@@ -107,15 +107,15 @@ def test_a_stage_called_by_hand_exits_2(work: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "code", "line"),
+    ("content", "line"),
     [
-        (b"", 65, "story.txt"),
-        (b"A good start.\n" * 100 + b"\xff\xfe", 65, "story.txt"),
-        (b"Too short.", 65, ""),
+        (b"", "data.files.path: holds no text (got texts; want at least one document)"),
+        (b"A good start.\n" * 100 + b"\xff\xfe", "texts/story.txt: is not UTF-8"),
+        (story(3).replace("\n\n", " ").encode(), "the validation split is shorter than one window"),
     ],
 )
 def test_bad_text_is_one_line_and_the_earlier_outputs_are_a_checkout_away(
-    work: Workspace, content: bytes, code: int, line: str
+    work: Workspace, content: bytes, line: str
 ) -> None:
     before = contents(work)
     (work.path / "texts" / "story.txt").write_bytes(content)
@@ -124,8 +124,8 @@ def test_bad_text_is_one_line_and_the_earlier_outputs_are_a_checkout_away(
     assert len(errors) == 1
     assert line in errors[0]
     assert "Traceback" not in output
+    work.run("git", "checkout", "metrics", "plots", "dvc.lock")
     work.run("dvc", "checkout")
-    work.run("git", "checkout", "metrics", "plots")
     assert contents(work) == before
 
 

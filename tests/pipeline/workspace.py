@@ -5,7 +5,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,29 +39,13 @@ SMALL = {
     "sample.prompts": ["the "],
     "sample.max_new_tokens": 20,
 }
-WORDS = [
-    "the",
-    "a",
-    "cat",
-    "dog",
-    "tree",
-    "house",
-    "sees",
-    "finds",
-    "likes",
-    "old",
-    "green",
-    "small",
-    "and",
-    "then",
-    "under",
-    "over",
-    "quickly",
-    "never",
-]
+WORDS = (
+    *("the", "a", "cat", "dog", "tree", "house", "sees", "finds", "likes", "old", "green", "small"),
+    *("and", "then", "under", "over", "quickly", "never"),
+)
 
 
-def story(paragraphs: int = 200, words: list[str] = WORDS) -> str:
+def story(paragraphs: int = 200, words: Sequence[str] = WORDS) -> str:
     """Text that is the same every time."""
     chance = random.Random(0)
     lines = (" ".join(chance.choice(words) for _ in range(40)).capitalize() + "." for _ in range(paragraphs))

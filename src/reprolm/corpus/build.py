@@ -109,7 +109,8 @@ def build(config: DataConfig, out: Path, cache: Path) -> dict[str, Any]:
     with publish_directory(out) as directory:
         spool = _Spool(directory / SPOOL, documents)
         if not len(spool.sizes):
-            raise refuse(_parameter(config), "holds no text", want="at least one document")
+            found = config.files.path if config.source == "files" else None
+            raise refuse(_parameter(config), "holds no text", got=found, want="at least one document")
         by = unit(config.split, len(spool.sizes))
         assigned, duplicates = by_document(bytes(spool.digests), spool.sizes, config.split)
         writers = {name: SplitWriter(directory, name) for name in SPLITS}

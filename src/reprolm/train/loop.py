@@ -60,6 +60,7 @@ class Trainer:
     def __init__(self, run: Run, directory: Path, recorder: Recorder) -> None:
         self.run, self.recorder = run, recorder
         config = run.train
+        run.validation.require(run.model.context_length)
         model = initialise(Transformer(run.model, run.training.vocab_size), run.seed).to(run.device)
         rates = (config.learning_rate, config.weight_decay)
         made = optimizers(model, config.optimizer, rates, config.adam, config.muon)
