@@ -44,7 +44,7 @@ def test_a_run_holds_what_the_journal_holds(repository: Path, to: Destination) -
     assert files(to, run) == ["plots/train.csv", "samples.json"]
     (data,) = run.inputs.dataset_inputs
     assert (data.dataset.name, json.loads(data.dataset.source)["sha256"]) == ("corpus/train", "ab" * 32)
-    assert [(tag.key, tag.value) for tag in data.tags] == [("mlflow.data.context", "training")]
+    assert {tag.key: tag.value for tag in data.tags}["mlflow.data.context"] == "training"
     assert (run.info.run_name, run.info.status) == ("vexed-moth", "FINISHED")
     assert (run.info.start_time, run.info.end_time) == (FIRST + 1000, written.at)
     assert mirror.shipped.over
@@ -119,6 +119,7 @@ def test_a_stage_from_the_cache_has_numbers_and_curve_and_names_its_run(
     assert run.data.tags["stage.train"] == "cached"
     assert run.data.tags["stage.train.computed_by"] == computed.info.run_id
     assert run.data.metrics["train/best_validation_loss"] == 2.5
+    assert [data.dataset.name for data in run.inputs.dataset_inputs] == ["corpus/train"]
     assert [point[:2] for point in history(to, run, "train/loss")] == [(1, 3.5), (2, 3.25)]
     assert [point[:2] for point in history(to, run, "validation/loss")] == [(2, 3.0)]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reprolm.journal import read
 from reprolm.tracking.record import FILES, JOURNAL
-from reprolm.tracking.shown import HEADLINES, MOST_POINTS, MOST_SCALARS, SCALARS
+from reprolm.tracking.shown import CURVES, HEADLINES, MOST_POINTS, MOST_SCALARS, SCALARS
 from reprolm.tracking.translation import Parcel, Translation
 from tests.tracking.executions import PARAMS, Written
 
@@ -57,6 +57,12 @@ def test_however_the_journal_is_cut_the_same_is_sent(data: st.DataObject) -> Non
         joined.points += part.points
         joined.params |= part.params
     assert joined == whole
+
+
+def test_the_columns_of_the_published_curve_are_known() -> None:
+    from reprolm.train.publish import COLUMNS
+
+    assert CURVES == COLUMNS
 
 
 def test_only_numbers_of_the_list_are_shown_and_nested_ones_by_their_path(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ MOST_POINTS_A_BATCH = 1000
 MOST_WORDS_A_BATCH = 100
 LONGEST_DIGEST = 36
 RUNNING = "RUNNING"
+STAGE = "reprolm.stage"
 DELETED = "must be in the 'active' state"
 T = TypeVar("T")
 
@@ -143,12 +144,13 @@ class Mirror:
         for points in _batches(parcel.points, MOST_POINTS_A_BATCH):
             step("ship")
             client.log_batch(run, metrics=[Metric(*point) for point in points])
-        for tags in _batches((parcel.tags | self._computed_by(parcel)).items(), MOST_WORDS_A_BATCH):
+        computed, data = self._computed(parcel)
+        for tags in _batches((parcel.tags | computed).items(), MOST_WORDS_A_BATCH):
             step("ship")
             client.log_batch(run, tags=[RunTag(name, value) for name, value in tags])
-        if parcel.datasets:
+        if data := [*data, *map(_dataset, parcel.datasets)]:
             step("ship")
-            client.log_inputs(run, datasets=[_dataset(entry) for entry in parcel.datasets])
+            client.log_inputs(run, datasets=data)
         for path in parcel.files:
             if not (self.directory / FILES / path).is_file():
                 continue
@@ -179,16 +181,19 @@ class Mirror:
         run = self._client.create_run(self._to.experiment, self._known.opened_at, tags, execution.name)
         return str(run.info.run_id)
 
-    def _computed_by(self, parcel: Parcel) -> dict[str, str]:
-        """For stages taken from the cache: the newest run that computed just that."""
-        found: dict[str, str] = {}
+    def _computed(self, parcel: Parcel) -> "tuple[dict[str, str], list[DatasetInput]]":
+        """For stages taken from the cache: the newest run that computed just that, and its data."""
+        tags: dict[str, str] = {}
+        data: list[DatasetInput] = []
         for stage, digest in parcel.cached.items():
             wanted = f"tags.`stage.{stage}.digest` = '{digest}' and tags.`stage.{stage}` = 'ran'"
-            runs = self._client.search_runs(
-                [self._to.experiment], wanted, max_results=1, order_by=["attributes.start_time DESC"]
-            )
-            found |= {f"stage.{stage}.computed_by": str(run.info.run_id) for run in runs}
-        return found
+            newest = ["attributes.start_time DESC"]
+            for run in self._client.search_runs(
+                [self._to.experiment], wanted, max_results=1, order_by=newest
+            ):
+                tags[f"stage.{stage}.computed_by"] = str(run.info.run_id)
+                data += [each for each in run.inputs.dataset_inputs if _tag(each, STAGE) == stage]
+        return tags, data
 
     def _conclude(self, status: str, gone: set[str]) -> None:
         run = self.shipped.run
@@ -209,4 +214,9 @@ def _dataset(entry: dict[str, str]) -> "DatasetInput":
 
     source = json.dumps({"uri": entry["source"], "sha256": entry["digest"]})
     data = Dataset(entry["name"], entry["digest"][:LONGEST_DIGEST], "local", source)
-    return DatasetInput(data, [InputTag("mlflow.data.context", entry["context"])])
+    tags = [InputTag("mlflow.data.context", entry["context"]), InputTag(STAGE, entry["stage"])]
+    return DatasetInput(data, tags)
+
+
+def _tag(data: "DatasetInput", name: str) -> str:
+    return next((str(tag.value) for tag in data.tags if tag.key == name), "")

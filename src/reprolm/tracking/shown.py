@@ -21,7 +21,7 @@ _NUMBERS = {
 SECONDS = "seconds"
 
 SCALARS = frozenset(f"{stage}/{key}" for stage in STEPS for key in (*_NUMBERS.get(stage, ()), SECONDS))
-"""The numbers beside the curves. The others stand in the run's files `metrics/` and `timings/`."""
+"""The numbers beside the curves; the others stand in the run's files under `metrics/`, timings in the journal."""
 
 HEADLINES = {
     "train/parameters": "parameters",
@@ -30,6 +30,15 @@ HEADLINES = {
     "evaluate/bits_per_byte": "bits per byte",
 }
 """The numbers of a run's description."""
+
+LAST_LINE = {
+    "download": ("documents", "bytes"),
+    "train_tokenizer": ("vocab_size", "bytes_per_token"),
+    "encode": ("tokens",),
+    "train": ("best_validation_loss",),
+    "evaluate": ("perplexity", "bits_per_byte"),
+}
+"""The numbers that a stage says when it ends."""
 
 CURVES = {
     "train_loss": "train/loss",

@@ -14,17 +14,10 @@ from reprolm.tracking.lifetime import die_with_parent
 from reprolm.tracking.location import root
 from reprolm.tracking.pipeline import CLOSING, STEPS
 from reprolm.tracking.record import Record, milliseconds
+from reprolm.tracking.shown import LAST_LINE
 
 C = TypeVar("C", bound=Config)
 PARAMS = Path("params.yaml")
-HEADLINES = {
-    "download": ("documents", "bytes"),
-    "train_tokenizer": ("vocab_size", "bytes_per_token"),
-    "encode": ("tokens",),
-    "train": ("best_validation_loss",),
-    "evaluate": ("perplexity", "bits_per_byte"),
-}
-"""The numbers that a stage's last line shows."""
 
 
 class Stage:
@@ -71,7 +64,7 @@ class Stage:
         self.artifact(STEPS[self.name].metrics, "metrics")
 
     def timings(self, numbers: Mapping[str, float]) -> None:
-        """Records numbers that differ each time; no tracked file holds them."""
+        """Records numbers that differ each time; a run shows those that `shown` lists."""
         self._add("numbers", numbers=numbers)
 
     def point(self, step: int, values: Mapping[str, float], at: float) -> None:
@@ -110,7 +103,7 @@ class Stage:
             return
         seconds = self._record.end(code, error)
         if code == Exit.DONE:
-            shown = [key for key in HEADLINES.get(self.name, ()) if key in self._numbers]
+            shown = [key for key in LAST_LINE.get(self.name, ()) if key in self._numbers]
             words = [f"{key.replace('_', ' ')} {_short(self._numbers[key])}" for key in shown]
             print(", ".join([f"{self.name}: {seconds:.1f} s", *words]), file=sys.stderr)
             if self.name == CLOSING and self._watched is not None:

@@ -162,7 +162,7 @@ class Translation:
         parcel.tags[key(record["key"])] = redacted(str(record["value"]))[:LONGEST_TAG]
 
     def _take_dataset(self, record: Mapping[str, Any], parcel: Parcel) -> None:
-        names = ("name", "digest", "source", "context")
+        names = ("name", "digest", "source", "context", "stage")
         parcel.datasets.append({name: redacted(record[name]) for name in names})
 
     def _take_file(self, record: Mapping[str, Any], parcel: Parcel) -> None:
