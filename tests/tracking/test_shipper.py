@@ -145,11 +145,13 @@ def test_what_another_process_sends_is_left_to_it(repository: Path, to: Destinat
 
 
 def test_a_store_that_cannot_be_reached_is_named(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    Written(repository)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port()}")
+    written = Written(repository)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{closed_port()}")
     with pytest.raises(ReprolmError, match=r"http://.*does not take the record") as caught:
         sync(repository)
     assert caught.value.exit is Exit.NETWORK
+    assert "secret" not in str(caught.value)
+    assert "secret" not in Shipped.of(written.directory).error
 
 
 class Clock:

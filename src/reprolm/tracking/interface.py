@@ -7,6 +7,7 @@ from pathlib import Path
 
 from reprolm.errors import Exit, refuse
 from reprolm.tracking.destination import artifacts, connect, installed, uri
+from reprolm.tracking.identity import redacted
 
 HOST = "127.0.0.1"
 ENVIRONMENT = {
@@ -57,11 +58,11 @@ def serve(root: Path, port: int) -> None:
         raise refuse("mlflow", "is not installed", want="pip install mlflow", exit=Exit.MISSING)
     address = uri(root)
     if address.startswith(("http:", "https:")):
-        print(f"The runs are kept by a server: {address}")
+        print(f"The runs are kept by a server: {redacted(address)}")
         return
     _refuse_used(port)
     if address == f"sqlite:///{root / 'mlflow.db'}" and not (root / "mlflow.db").exists():
         connect(root)
-    print(f"http://{HOST}:{port} shows the runs in {address} (Ctrl-C ends it)", flush=True)
+    print(f"http://{HOST}:{port} shows the runs in {redacted(address)} (Ctrl-C ends it)", flush=True)
     os.chdir(root)
     os.execve(sys.executable, command(root, port), os.environ | ENVIRONMENT)  # noqa: S606

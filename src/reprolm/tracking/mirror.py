@@ -18,7 +18,7 @@ from reprolm.errors import ReprolmError
 from reprolm.journal import read
 from reprolm.store import publish_json, read_json, step
 from reprolm.tracking.destination import Destination
-from reprolm.tracking.identity import Execution
+from reprolm.tracking.identity import Execution, redacted
 from reprolm.tracking.record import FILES, JOURNAL
 from reprolm.tracking.translation import Parcel, Translation
 
@@ -84,7 +84,7 @@ def note_failure(directory: Path, error: Exception) -> None:
         shipped = Shipped()
     # a run that its owner deleted stays so
     shipped.over = DELETED in str(error)
-    shipped.error = f"{type(error).__name__}: {error}"[:200]
+    shipped.error = redacted(f"{type(error).__name__}: {error}")[:200]
     shipped.save(directory)
 
 

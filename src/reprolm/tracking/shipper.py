@@ -18,6 +18,7 @@ import reprolm
 from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.store import locked, prune
 from reprolm.tracking.destination import Destination, connect, installed, uri
+from reprolm.tracking.identity import redacted
 from reprolm.tracking.location import executions
 from reprolm.tracking.mirror import RUNNING, Mirror, Shipped, execution_of, note_failure, pending
 from reprolm.tracking.record import JOURNAL
@@ -178,7 +179,8 @@ def sync(root: Path) -> int:
                 raise
             continue
         except Exception as error:
-            raise refuse(uri(root), "does not take the record", got=error, exit=Exit.NETWORK) from error
+            where, got = redacted(uri(root)), redacted(str(error))
+            raise refuse(where, "does not take the record", got=got, exit=Exit.NETWORK) from error
         sent += count
     print(f"tracking: {sent:,} records sent")
     return sent

@@ -21,7 +21,7 @@ _NUMBERS = {
 SECONDS = "seconds"
 
 SCALARS = frozenset(f"{stage}/{key}" for stage in STEPS for key in (*_NUMBERS.get(stage, ()), SECONDS))
-"""The numbers beside the curves; the others stand in the run's files under `metrics/`, timings in the journal."""
+"""The numbers beside the curves; the others stand in the run's files, timings in the journal."""
 
 HEADLINES = {
     "train/parameters": "parameters",
