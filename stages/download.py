@@ -8,6 +8,7 @@ from reprolm.store import directory_digest
 from reprolm.tracking.stage import Stage
 
 CORPUS = Path("data/corpus")
+CONTEXTS = {"train": "training", "validation": "validation", "test": "test"}
 
 
 def main(stage: Stage) -> None:
@@ -16,10 +17,9 @@ def main(stage: Stage) -> None:
 
     stage.metrics(build(data, CORPUS, stage.root / ".reprolm" / "downloads"))
     digest = directory_digest(CORPUS)
-    for split in ("train", "validation", "test"):
-        stage.dataset(
-            name=f"{data.source}/{split}", digest=digest, source=str(CORPUS / f"{split}.txt"), context=split
-        )
+    for split, context in CONTEXTS.items():
+        source = str(CORPUS / f"{split}.txt")
+        stage.dataset(name=f"{data.source}/{split}", digest=digest, source=source, context=context)
     stage.outputs({"corpus": digest})
 
 
