@@ -64,6 +64,12 @@ def test_generated_files_and_tests_are_left_out() -> None:
     assert not names & set(left_out)
 
 
+def test_what_numpy_installs_for_one_version_of_python_alone_is_left_out() -> None:
+    files = [file.as_posix() for file in modules_of("numpy", importlib.metadata.version("numpy"))]
+    assert files
+    assert not [file for file in files if "/distutils/" in file]
+
+
 def test_another_version_is_refused_with_both_and_the_parameter() -> None:
     with pytest.raises(ReprolmError, match=r"^data\.docstrings\.packages\.tqdm") as error:
         modules_of("tqdm", "0.0.1")

@@ -26,6 +26,8 @@ BUILT = {
     "_distributor_init.py",
     "conftest.py",
 }
+APART = {"test", "tests", "distutils", ".."}
+"""Folders left out: tests, and what NumPy installs for Python 3.11 alone."""
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -79,7 +81,7 @@ def modules_of(name: str, version: str) -> list[importlib.metadata.PackagePath]:
 
 def _written(file: PurePath) -> bool:
     folders = set(file.parts[:-1])
-    return file.suffix == ".py" and file.name not in BUILT and not folders & {"test", "tests", ".."}
+    return file.suffix == ".py" and file.name not in BUILT and not folders & APART
 
 
 def documentation(source: bytes) -> bytes:
