@@ -9,7 +9,7 @@ _NUMBERS = {
     "train_tokenizer": ("vocab_size", "bytes_per_token", "tokens_per_word", "unused_entries"),
     "encode": ("tokens", "train_tokens", "validation_bytes_per_token", "tokens_per_second"),
     "train": (
-        "best_validation_loss", "best_step", "final_train_loss", "tokens", "epochs", "parameters",
+        "best_validation_loss", "best_step", "final_train_loss", "tokens", "epochs", "parameters/total",
         "flops_per_token",
     ),
     "evaluate": (
@@ -24,7 +24,7 @@ SCALARS = frozenset(f"{stage}/{key}" for stage in STEPS for key in (*_NUMBERS.ge
 """The numbers beside the curves; the others stand in the run's files, timings in the journal."""
 
 HEADLINES = {
-    "train/parameters": "parameters",
+    "train/parameters/total": "parameters",
     "train/best_validation_loss": "best validation loss (nats a token)",
     "evaluate/perplexity": "perplexity",
     "evaluate/bits_per_byte": "bits per byte",
