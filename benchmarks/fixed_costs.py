@@ -1,6 +1,6 @@
 """What the frame costs: an idle `dvc repro` against DVC alone, checking parameters, starting a stage.
 
-Run in the repository after `make repro`: `python benchmarks/fixed_costs.py`. Pairs are timed in turn; medians.
+Run in the repository after `make repro`: `python benchmarks/fixed_costs.py`. Timed in turn.
 """
 
 import json

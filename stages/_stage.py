@@ -1,11 +1,14 @@
 """What each stage script imports first: the code of its own tree; one clear line where something lacks."""
 
+import os
 import sys
 from pathlib import Path
 from typing import NoReturn
 
 # an editable install names the original tree; a queued experiment must run the code that it was queued with
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+# OpenMP reads it once: with it, the number of threads would follow the machine's load, and sums would change
+os.environ["OMP_DYNAMIC"] = "false"
 
 
 def refuse(what: str) -> NoReturn:

@@ -15,9 +15,9 @@ def main(stage: Stage) -> None:
     config, threads = stage.section("evaluate", EvaluateConfig), stage.number("threads")
     from reprolm.corpus.read import open_corpus
     from reprolm.data.shards import Tokens
+    from reprolm.device import device
     from reprolm.evaluate.perplexity import evaluate
     from reprolm.model.storage import load_model
-    from reprolm.train.device import device
 
     model, facts = load_model(Path("models/model"))
     tokens = verified(Path("data/tokens"))

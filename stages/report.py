@@ -5,14 +5,18 @@ from pathlib import Path
 import _stage
 from reprolm.params import acting
 from reprolm.report.page import write
+from reprolm.store import MANIFEST, directory_digest
 from reprolm.tracking.stage import Stage
+from reprolm.train import finished
 
-PAGE = Path("reports/index.html")
+PAGE, MODEL = Path("reports/index.html"), Path("models/model")
 
 
 def main(stage: Stage) -> None:
     write(acting(stage.params()), Path(), PAGE)
     stage.artifact(PAGE, "report")
+    if (MODEL / MANIFEST).is_file():  # DVC runs this stage only after it has recorded the model
+        finished.remove(stage.root / ".reprolm" / "checkpoints", model=directory_digest(MODEL))
 
 
 if __name__ == "__main__":

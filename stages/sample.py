@@ -13,10 +13,10 @@ SAMPLES = Path("reports/samples")
 def main(stage: Stage) -> None:
     config = stage.section("sample", SampleConfig)
     seed, threads = stage.number("seed"), stage.number("threads")
+    from reprolm.device import device
     from reprolm.evaluate.text import samples_as_text, text_statistics, write_samples
     from reprolm.model.storage import load_model
     from reprolm.tokenizers.load import load
-    from reprolm.train.device import device
 
     model, _ = load_model(Path("models/model"))
     tokenizer = load(Path("data/tokenizer"))

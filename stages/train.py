@@ -4,7 +4,7 @@ from pathlib import Path
 
 import _stage
 from reprolm.model.config import ModelConfig
-from reprolm.store import directory_digest, locked, prune, publish_json, verified
+from reprolm.store import directory_digest, locked, publish_json, verified
 from reprolm.tracking.stage import Stage
 from reprolm.train.config import TrainConfig
 
@@ -15,7 +15,8 @@ def main(stage: Stage) -> None:
     model, train = stage.section("model", ModelConfig), stage.section("train", TrainConfig)
     seed, threads = stage.number("seed"), stage.number("threads")
     from reprolm.data.shards import Tokens
-    from reprolm.train.device import device, fingerprint
+    from reprolm.device import device, fingerprint
+    from reprolm.train import finished
     from reprolm.train.key import checkpoint_key
     from reprolm.train.loop import Run, Trainer
     from reprolm.train.publish import numbers, publish_curve, publish_model
@@ -26,7 +27,7 @@ def main(stage: Stage) -> None:
     run = Run(model, train, seed, training, validation, on)
     key = checkpoint_key(model, train, seed, directory_digest(tokens), bits)
     directory = stage.root / ".reprolm" / "checkpoints" / key
-    with locked(directory):
+    with locked(directory, wait=lambda holder: print(f"train: waits for {holder}, which trains the same")):
         publish_json(directory / "fingerprint.json", bits)
         trainer = Trainer(run, directory, stage)
         began = trainer.state.step
@@ -34,7 +35,9 @@ def main(stage: Stage) -> None:
         stage.metrics(numbers(trainer))
         publish_curve(trainer, CURVE)
         publish_model(trainer, MODEL, {"tokenizer": training.tokenizer_digest})
-        prune(directory)
+        finished.mark(directory, directory_digest(MODEL))
+        finished.remove(directory.parent, but=directory)
+    stage.tag("device", bits["device"])
     stage.tag("resumed_from_step", str(began))
     stage.artifact(CURVE, "plots")
     stage.outputs({"model": directory_digest(MODEL)})

@@ -9,7 +9,7 @@ import pytest
 
 from reprolm.config import Config, read_params
 from reprolm.errors import Exit, ReprolmError
-from reprolm.params import SECTIONS, acting, own_text_in_reach
+from reprolm.params import SECTIONS, acting
 from tests.settings import ROOT
 
 
@@ -147,19 +147,3 @@ def test_no_field_of_a_section_has_a_default(section: type[Config]) -> None:
             assert field.is_required(), name
             if isinstance(field.annotation, type) and issubclass(field.annotation, Config):
                 waiting.append(field.annotation)
-
-
-def test_own_text_that_git_does_not_track_is_found_in_the_repository(tmp_path: Path) -> None:
-    params = with_value("data.source", "files")
-    params["data"]["files"]["path"] = "my.txt"
-    here, root = tmp_path / "here", tmp_path / "root"
-    here.mkdir()
-    root.mkdir()
-    with pytest.raises(ReprolmError, match=r"data.files.path: is not there \(got my.txt") as caught:
-        own_text_in_reach(params, here, root)
-    assert caught.value.exit == Exit.MISSING
-    (root / "my.txt").write_text("text")
-    assert own_text_in_reach(params, here, root) == root / "my.txt"
-    (here / "my.txt").write_text("text")
-    assert own_text_in_reach(params, here, root) is None
-    assert own_text_in_reach(raw(), here, root) is None

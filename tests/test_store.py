@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from reprolm.store import (
     directory_digest,
     locked,
     manifest,
+    prune,
     publish_directory,
     publish_file,
     publish_json,
@@ -22,6 +24,7 @@ from tests.settings import ROOT
 
 WRITER = """
 import sys
+import threading
 from pathlib import Path
 from reprolm.store import publish_directory, publish_file
 target, content = Path(sys.argv[1]), sys.argv[2]
@@ -36,6 +39,7 @@ else:
 
 OVERWRITER = """
 import sys
+import threading
 from pathlib import Path
 from reprolm.store import step
 with Path(sys.argv[1]).open("w") as file:
@@ -151,6 +155,27 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     publish_file(tmp_path / "target", "new")
     assert canary.read_text() == "safe"
     assert not (tmp_path / "target").is_symlink()
+
+
+def test_who_waits_for_a_lock_gets_that_of_the_directory_that_is_there_then(tmp_path: Path) -> None:
+    directory = tmp_path / "d"
+    order: list[str] = []
+    asked = threading.Event()
+
+    def other() -> None:
+        with locked(directory, wait=lambda holder: (order.append(holder), asked.set())[0]):
+            order.append("in")
+            assert (directory / ".lock").exists()
+
+    thread = threading.Thread(target=other)
+    with locked(directory):
+        thread.start()
+        assert asked.wait(10)
+        prune(directory)
+        order.append("out")
+    thread.join(10)
+    assert order[0].startswith(f"process {os.getpid()} ")
+    assert order[1:] == ["out", "in"]
 
 
 def test_a_lock_is_freed_with_its_holder(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ sections, so that it depends on nothing else.
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -84,23 +83,3 @@ def _between(sections: Mapping[str, Any]) -> Iterator[Problem]:
     if sample and tokenizer and tokenizer.kind != "character" and (sample.top_k or 0) > tokenizer.vocab_size:
         what = f"is above tokenizer.vocab_size = {tokenizer.vocab_size}"
         yield Problem("sample.top_k", what, sample.top_k, f"at most {tokenizer.vocab_size}, or null")
-
-
-def own_text_in_reach(raw: Mapping[str, Any], here: Path, root: Path) -> Path | None:
-    """The user's own text, if a run in the workspace `here` must have it brought from the repository `root`.
-
-    A queued or temporary experiment works in a copy of what git tracks; other text is not there.
-
-    Raises:
-        ReprolmError: it is in neither (exit 66).
-    """
-    if raw["data"]["source"] != "files":
-        return None
-    path = Path(raw["data"]["files"]["path"])
-    if (here / path).exists():
-        return None
-    if not (root / path).exists():
-        raise ReprolmError(
-            Problem("data.files.path", "is not there", str(path), "a file or folder"), Exit.MISSING
-        )
-    return root / path

@@ -15,7 +15,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -226,28 +226,47 @@ def read_json(path: Path) -> Any:
         raise refuse(str(path), "is not JSON", got=error, exit=Exit.INTEGRITY) from error
 
 
-@contextlib.contextmanager
-def locked(directory: Path, *, wait: bool = False) -> Iterator[None]:
-    """Holds the lock of a directory, which the kernel frees whatever happens to this process.
-
-    Raises:
-        ReprolmError: another process holds it (exit 75), which is named.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
+def _acquired(directory: Path, wait: Callable[[str], None] | None) -> IO[str]:
+    """The open lock file of a directory, held."""
     path = directory / ".lock"
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+") as file:
+    while True:
+        directory.mkdir(parents=True, exist_ok=True)
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = file.read().strip() or "another process"
-            raise refuse(
-                str(directory), "is in use", got=holder, want="one at a time", exit=Exit.LOCKED
-            ) from error
+            if wait is None:
+                file.close()
+                raise refuse(
+                    str(directory), "is in use", got=holder, want="one at a time", exit=Exit.LOCKED
+                ) from error
+            wait(holder)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        # who held it before may have removed the directory: then this is the lock of nothing
+        if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return file
+        file.close()
+
+
+def patiently(holder: str) -> None:
+    """For `locked`: waits without a word."""
+
+
+@contextlib.contextmanager
+def locked(directory: Path, *, wait: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Holds the lock of a directory, which the kernel frees whatever happens to this process.
+
+    Where another process holds it, `wait` is told which, and then it is waited for.
+
+    Raises:
+        ReprolmError: another process holds it (exit 75), and there is no `wait`.
+    """
+    with _acquired(directory, wait) as file:
         file.seek(0)
         file.truncate()
-        file.write(
-            f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n"
-        )
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        file.write(f"process {os.getpid()} on {socket.gethostname()} since {since}\n")
         file.flush()
         yield
 

@@ -88,7 +88,8 @@ def sections_read(stage: str) -> set[str]:
                 read.add(str(node.args[0].value))
             elif node.func.attr == "params" and not node.args:
                 read.add("params.yaml:")
-    return read
+    # who reads the whole file depends on the whole file
+    return {"params.yaml:"} if "params.yaml:" in read else read
 
 
 def uses_numerics(deps: list[str]) -> bool:

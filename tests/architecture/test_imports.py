@@ -9,12 +9,13 @@ import pytest
 from tests.architecture.closure import PACKAGE, ROOT, imported
 
 FOUNDATION = {"errors", "seeds", "progress"}
-BELOW = FOUNDATION | {"config", "store", "journal"}
+BELOW = FOUNDATION | {"config", "store", "journal", "device"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "seeds": set(),
     "progress": set(),
     "config": {"errors"},
+    "device": set(),
     "store": {"errors"},
     "journal": {"errors", "store"},
     "tokenizers": BELOW | {"corpus.read"},
@@ -22,10 +23,9 @@ ALLOWED: dict[str, set[str]] = {
     "optim": BELOW,
     "corpus": BELOW,
     "data": BELOW | {"tokenizers", "corpus.read"},
-    "diagnose": BELOW | {"model"},
     "generate": BELOW | {"model"},
     "evaluate": BELOW | {"corpus", "data", "generate", "model", "tokenizers"},
-    "train": BELOW | {"data", "diagnose", "model", "optim", "evaluate.loss"},
+    "train": BELOW | {"data", "model", "optim", "evaluate.loss"},
     "tracking": BELOW | {"params"},
     "report": BELOW | {"evaluate", "tracking"},
 }

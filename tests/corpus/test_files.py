@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from reprolm.corpus.config import FilesConfig
-from reprolm.corpus.files import Files
+from reprolm.corpus.files import Files, bring
 from reprolm.errors import Exit, ReprolmError
 
 
@@ -25,18 +25,64 @@ def test_bytes_are_kept_as_they_are(tmp_path: Path, content: str) -> None:
     assert documents(str(tmp_path / "t.txt")) == [content.encode()]
 
 
-def test_a_relative_path_is_looked_up_here_and_then_in_the_original_repository(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def brought(path: str, here: Path, root: Path) -> list[str]:
+    config = FilesConfig(path=path, glob="**/*.txt", separator="")
+    return [copy.relative_to(here).as_posix() for copy in bring(config, here, root)]
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Path, Path]:
+    """The workspace of an experiment, and the repository with text that the workspace lacks in part."""
+    here, root = tmp_path / "root" / "tmp" / "here", tmp_path / "root"
+    for path, text in (("texts/a.txt", "tracked"), ("texts/deep/b.txt", "not"), ("own.txt", "own")):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    (here / "texts").mkdir(parents=True)
+    (here / "texts" / "a.txt").write_text("as it was queued")
+    return here, root
+
+
+def test_an_experiment_is_brought_what_it_lacks_and_keeps_what_it_was_queued_with(
+    places: tuple[Path, Path],
 ) -> None:
-    root, copy = tmp_path / "root", tmp_path / "copy"
-    for folder in (root, copy):
-        folder.mkdir()
-    (root / "own.txt").write_text("of the root")
-    monkeypatch.chdir(copy)
-    monkeypatch.setenv("DVC_ROOT", str(root))
-    assert documents("own.txt") == [b"of the root"]
-    (copy / "own.txt").write_text("of the copy")
-    assert documents("own.txt") == [b"of the copy"]
+    here, root = places
+    assert brought("texts", here, root) == ["texts/deep/b.txt"]
+    assert brought("own.txt", here, root) == ["own.txt"]
+    assert (here / "own.txt").read_text() == "own"
+    assert (here / "texts" / "a.txt").read_text() == "as it was queued"
+    assert brought("texts", here, root) == []
+
+
+def test_nothing_is_brought_to_the_repository_itself_or_from_an_absolute_path(
+    places: tuple[Path, Path],
+) -> None:
+    here, root = places
+    assert brought("own.txt", root, root) == []
+    assert brought(str(root / "own.txt"), here, root) == []
+    assert not (here / "own.txt").exists()
+
+
+def test_a_path_out_of_the_repository_must_be_absolute_in_an_experiment(places: tuple[Path, Path]) -> None:
+    here, root = places
+    (root.parent / "beside.txt").write_text("text")
+    with pytest.raises(ReprolmError, match="leads out of the repository") as error:
+        brought("../beside.txt", here, root)
+    assert error.value.exit is Exit.PARAMETERS
+    assert str(root.parent / "beside.txt") in str(error.value)
+    assert brought("../beside.txt", root, root) == []
+
+
+def test_text_that_is_nowhere_is_named_and_a_pattern_is_sent_to_its_parameter(
+    places: tuple[Path, Path],
+) -> None:
+    for place in places:
+        with pytest.raises(
+            ReprolmError, match=r"is not there \(got none.txt; want a file or folder\)"
+        ) as error:
+            brought("none.txt", place, places[1])
+        assert error.value.exit is Exit.MISSING
+    with pytest.raises(ReprolmError, match=r"want a file or folder; patterns go into data.files.glob"):
+        brought("texts/*.txt", places[1], places[1])
 
 
 def test_a_missing_path_names_the_parameter() -> None:

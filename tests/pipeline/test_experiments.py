@@ -30,6 +30,21 @@ def test_a_queued_sweep_gives_complete_runs_of_the_code_that_was_queued(work: Wo
     assert sorted(run.info.run_name for run in runs) == sorted(names)
 
 
+def test_a_temporary_experiment_reads_all_of_texts_tracked_or_not(work: Workspace) -> None:
+    (work.path / "texts" / "untracked.txt").write_text("A paragraph that git does not know.\n")
+    work.run("dvc", "exp", "run", "--temp", "-S", "data.files.separator=")
+    assert work.runs()[-1].data.metrics["download/documents"] == 2
+
+
+def test_experiments_that_train_the_same_do_not_fail_each_other(work: Workspace) -> None:
+    work.run("dvc", "exp", "run", "--queue", "-S", "train.steps=300", "-S", "sample.temperature=0.5,1.0")
+    work.run("dvc", "queue", "start", "-j", "2")
+    log = work.run("dvc", "queue", "status")
+    while "Running" in log or "Queued" in log:
+        log = work.run("dvc", "queue", "status")
+    assert log.count("Success") == 2, log
+
+
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_a_temporary_experiment_finds_own_text_that_git_does_not_track(work: Workspace, kind: str) -> None:
     (work.path / ".git" / "info" / "exclude").write_text("/mine*\n")

@@ -1,6 +1,7 @@
 """Kills and bad input, through DVC."""
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -53,6 +54,17 @@ def test_a_killed_training_resumes_through_dvc_and_ends_byte_identical(
     steps = [point.step for point in clone.client().get_metric_history(whole.info.run_id, "train/loss")]
     assert steps == list(range(2, 41, 2))
     assert not list((clone.path / ".reprolm" / "checkpoints").glob("*/step-*"))
+
+
+def test_a_kill_after_training_and_before_dvc_records_it_trains_nothing_anew(work: Workspace) -> None:
+    work.edit({"train.learning_rate": 0.001})
+    work.run(
+        "dvc", "repro", "train"
+    )  # the checkpoints stay until a later stage knows that dvc.lock has the model
+    work.run("git", "checkout", "dvc.lock")
+    shutil.rmtree(work.path / "models")
+    shutil.rmtree(work.path / ".dvc" / "cache" / "runs")
+    assert "train: resumes after step 40 of 40" in work.run("dvc", "repro")
 
 
 def test_a_stage_dies_with_dvc_and_the_next_run_is_clean(work: Workspace) -> None:

@@ -71,14 +71,15 @@ class CrashError(Exception):
     """Stands for a kill inside the process."""
 
 
+def crash() -> None:
+    raise CrashError
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
 @pytest.mark.parametrize("at", range(1, 13))
 def test_a_run_that_dies_at_any_step_ends_byte_identical(tmp_path: Path, at: int, optimizer: str) -> None:
     config = run(tmp_path, optimizer=optimizer, dropout=0.1)
     whole = finished(config, tmp_path / "a", tmp_path / "out-a")
-
-    def crash() -> None:
-        raise CrashError
 
     with pytest.raises(CrashError):
         Trainer(config, tmp_path / "b", Memory(at, crash)).fit()
@@ -145,6 +146,28 @@ def test_a_damaged_checkpoint_is_passed_over_and_the_end_is_the_same(tmp_path: P
     (newest / "model.safetensors").write_bytes(content)
     assert finished(config, tmp_path / "a", tmp_path / "out-b") == whole
     assert "has other bytes" in capsys.readouterr().err
+
+
+def test_a_curve_that_lost_a_record_is_not_gone_on_with(tmp_path: Path) -> None:
+    config = run(tmp_path)
+    with pytest.raises(CrashError):
+        Trainer(config, tmp_path / "a", Memory(8, crash)).fit()
+    path = tmp_path / "a" / "curve.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:4] + lines[5:]))  # one record before both checkpoints, at steps 3 and 6
+    assert Trainer(config, tmp_path / "a", Memory()).state.step == 3
+    path.write_bytes(b"".join(lines[1:]))
+    with pytest.raises(ReprolmError, match="holds only damaged checkpoints"):
+        Trainer(config, tmp_path / "a", Memory())
+
+
+@pytest.mark.parametrize("every", [5, 6, 12])
+def test_a_signal_during_the_last_save_still_ends_the_run_as_stopped(tmp_path: Path, every: int) -> None:
+    config = run(tmp_path, checkpoint_every_steps=every)
+    trainer = Trainer(config, tmp_path / "b", Memory(12, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+    with pytest.raises(Stopped):
+        trainer.fit()
+    assert trainer.state.step == 12
 
 
 def test_training_never_restarts_in_silence_when_all_checkpoints_are_damaged(tmp_path: Path) -> None:

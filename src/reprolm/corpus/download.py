@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.progress import Progress
-from reprolm.store import file_sha256, locked
+from reprolm.store import file_sha256, locked, patiently
 
 CHUNK_BYTES = 1 << 18
 TRIES = 5
@@ -121,7 +121,7 @@ def download(wanted: Wanted, cache: Path, sleep: Sleep = time.sleep) -> Path:
     """
     key = hashlib.sha256(wanted.address.encode()).hexdigest()
     done, part = cache / f"{key}.done", _Part(cache / f"{key}.part")
-    with locked(cache, wait=True):
+    with locked(cache, wait=patiently):
         if wanted.sha256 and done.is_file() and file_sha256(done) == wanted.sha256:
             return done
         with Progress("download", wanted.bytes, "bytes", done=part.size()) as progress:

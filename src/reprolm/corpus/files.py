@@ -2,6 +2,7 @@
 
 import glob
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,17 +28,13 @@ class Files:
             yield from divided(content, self._config.separator)
 
 
-def found(config: FilesConfig) -> list[Path]:
-    """The files to read. A relative path is one of the working directory or, failing that, of `DVC_ROOT`.
-
-    DVC runs experiments in copies that hold only what git tracks; `DVC_ROOT` is the original repository.
+def found(config: FilesConfig, base: Path = Path()) -> list[Path]:
+    """The files to read; a relative path is one of `base`.
 
     Raises:
         ReprolmError: nothing is there (exit 66), the glob matches nothing or a lone file is empty (exit 65).
     """
-    path = Path(config.path)
-    if not path.exists():
-        path = Path(os.environ.get("DVC_ROOT", ".")) / path
+    path = base / config.path
     if path.is_dir():
         # not `Path.glob`, whose `**` has changed between Python versions
         names = glob.glob(config.glob, root_dir=path, recursive=True)  # noqa: PTH207
@@ -48,7 +45,38 @@ def found(config: FilesConfig) -> list[Path]:
             )
         return files
     if not path.is_file():
-        raise refuse(PARAMETER, "is not there", got=config.path, want="a file or folder", exit=Exit.MISSING)
+        pattern = "; patterns go into data.files.glob" if glob.has_magic(config.path) else ""
+        want = f"a file or folder{pattern}"
+        raise refuse(PARAMETER, "is not there", got=config.path, want=want, exit=Exit.MISSING)
     if path.stat().st_size == 0:
         raise refuse(PARAMETER, "is empty", got=config.path, want="a text")
     return [path]
+
+
+def bring(config: FilesConfig, here: Path, root: Path) -> list[Path]:
+    """Copies into the workspace `here` what it lacks of the own text in the repository `root`; the copies.
+
+    DVC runs queued and temporary experiments in a copy that holds only what git tracks.
+
+    Raises:
+        ReprolmError: as `found`; or a relative path leads out of the repository (exit 2).
+    """
+    if Path(config.path).is_absolute() or here.resolve() == root.resolve():
+        found(config, here)
+        return []
+    brought = []
+    for source in found(config, root):
+        inside = Path(os.path.normpath(source)).relative_to(root) if _inside(source, root) else None
+        if inside is None:
+            want = f"for a queued or temporary experiment, an absolute path: {source.resolve()}"
+            what = "leads out of the repository"
+            raise refuse(PARAMETER, what, got=config.path, want=want, exit=Exit.PARAMETERS)
+        if not (here / inside).exists():
+            (here / inside).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, here / inside)
+            brought.append(here / inside)
+    return brought
+
+
+def _inside(path: Path, root: Path) -> bool:
+    return Path(os.path.normpath(path)).is_relative_to(root)

@@ -4,7 +4,6 @@ from typing import Any
 
 import torch
 
-from reprolm.errors import refuse
 from reprolm.generate.config import SampleConfig
 from reprolm.generate.decode import continued
 from reprolm.model.transformer import Transformer
@@ -20,10 +19,6 @@ def write_samples(
         ReprolmError: a prompt holds a character that the tokenizer lacks, or no token (exit 65).
     """
     how = {"temperature": config.temperature, "top_k": config.top_k, "top_p": config.top_p}
-    if config.top_k is not None and config.top_k > tokenizer.vocab_size:
-        raise refuse(
-            "sample.top_k", "is above the vocabulary", got=config.top_k, want=str(tokenizer.vocab_size)
-        )
     rows = []
     for prompt in config.prompts:
         ids = torch.tensor(tokenizer.encode(prompt), dtype=torch.int64)

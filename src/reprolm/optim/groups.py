@@ -69,5 +69,4 @@ def put_state_tensors(made: list[Optimizer], model: nn.Module, tensors: dict[str
     for key, value in tensors.items():
         name, _, state = key.rpartition("/")
         weight = named[name]
-        device = value.device if state == "step" else weight.device
-        owner[weight].state[weight][state] = value.to(device)
+        owner[weight].state[weight][state] = value.to(weight.device)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reprolm.errors import Exit, refuse
-from reprolm.store import locked
+from reprolm.store import locked, patiently
 from reprolm.tracking.location import PRIVATE
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def connect(root: Path) -> Destination:
     address = uri(root)
     local = address.startswith("sqlite:")
     # two first users of a new database crash each other: MLflow creates its tables without a lock
-    with locked(root / PRIVATE / "mlflow", wait=True) if local else contextlib.nullcontext():
+    with locked(root / PRIVATE / "mlflow", wait=patiently) if local else contextlib.nullcontext():
         client = MlflowClient(tracking_uri=address)
         return Destination(client, _experiment_id(client, experiment(root), root if local else None))
 

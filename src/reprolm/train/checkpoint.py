@@ -1,6 +1,7 @@
 """Checkpoints: outside what DVC deletes, keyed by everything that changes bits, found again after a kill."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ class State:
     step: int = 0
     best_loss: float | None = None
     best_step: int = 0
+    curve: int = 0
+    """A checksum of the curve so far, which a resumed run goes on with."""
 
 
 @dataclass
@@ -50,8 +53,10 @@ class Checkpoints:
         for old in self._steps()[:-KEPT]:
             prune(old)
 
-    def restore(self, tensors: Tensors) -> State:
+    def restore(self, tensors: Tensors, problem: Callable[[State], str]) -> State:
         """Puts the newest undamaged checkpoint into `tensors`; a fresh state if there never was one.
+
+        `problem` says what else is wrong with a state, and nothing if nothing is.
 
         Raises:
             ReprolmError: all that are there are damaged (exit 76); training never restarts silently.
@@ -59,7 +64,7 @@ class Checkpoints:
         found = self._steps()
         for path in reversed(found):
             try:
-                return _read(path, tensors)
+                return _read(path, tensors, problem)
             except ReprolmError as error:
                 print(f"reprolm: warning: {error}; taking the checkpoint before it", file=sys.stderr)
         if found:
@@ -73,9 +78,11 @@ class Checkpoints:
         return sorted(self.directory.glob("step-*"))
 
 
-def _read(path: Path, tensors: Tensors) -> State:
+def _read(path: Path, tensors: Tensors, problem: Callable[[State], str]) -> State:
     verified(path)
     state = State(**read_json(path / "state.json"))
+    if found := problem(state):
+        raise refuse(str(path), "cannot be resumed", got=found, exit=Exit.INTEGRITY)
     model = read_tensors(path / "model.safetensors")
     optimizer = read_tensors(path / "optimizer.safetensors")
     tensors.best = read_tensors(path / "best.safetensors")

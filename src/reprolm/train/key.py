@@ -8,9 +8,9 @@ from reprolm.model.config import ModelConfig
 from reprolm.store import digest, file_sha256
 from reprolm.train.config import TrainConfig
 
-FREE = ("log_every_steps", "checkpoint_every_steps")
-"""Parameters that change no weight: a run that was killed may be resumed with other values."""
-CODE = ("data", "model", "optim", "train", "seeds.py", "evaluate/loss.py")
+FREE = ("checkpoint_every_steps",)
+"""Parameters that change no output: a run that was killed may be resumed with other values."""
+CODE = ("data", "model", "optim", "train", "device.py", "seeds.py", "evaluate/loss.py")
 
 
 def code_digest() -> str:

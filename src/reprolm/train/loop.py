@@ -1,8 +1,10 @@
 """The training loop: a step is a function of the seed, its number and the weights before it."""
 
+import functools
 import math
 import signal
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ from reprolm.optim.groups import optimizers, set_share
 from reprolm.optim.schedule import share
 from reprolm.progress import Progress
 from reprolm.seeds import stream
+from reprolm.store import canonical
 from reprolm.train.checkpoint import Checkpoints, State, Tensors
 from reprolm.train.config import TrainConfig
 
@@ -51,6 +54,11 @@ class Run:
     device: torch.device
 
 
+def _chained(sum_before: int, record: dict[str, Any]) -> int:
+    """A checksum of all records up to one."""
+    return zlib.crc32(canonical(record).encode(), sum_before)
+
+
 class Trainer:
     """One training run, resumed from its newest checkpoint if it has one.
 
@@ -66,9 +74,9 @@ class Trainer:
         made = optimizers(model, config.optimizer, rates, config.adam, config.muon)
         self.tensors = Tensors(model, made, weights(model))
         self.checkpoints = Checkpoints(directory)
-        self.state = self.checkpoints.restore(self.tensors)
-        self.batches = Batches(run.training, config.batch_size, run.model.context_length, run.seed)
         self.curve = Journal(directory / "curve.jsonl")
+        self.state = self.checkpoints.restore(self.tensors, self._curve_problem)
+        self.batches = Batches(run.training, config.batch_size, run.model.context_length, run.seed)
         self.step_tokens = config.batch_size * run.model.context_length
         self._stop: Exit | None = None
         self._clock = (time.monotonic(), self.state.step)
@@ -76,10 +84,18 @@ class Trainer:
 
     def _replay(self) -> None:
         """Tells the recorder what happened up to the checkpoint; what came after it will happen again."""
-        kept = [record for record in read(self.curve.path)[0] if record["step"] <= self.state.step]
+        kept = self._curve_until(self.state.step)
         self.curve.rewrite(kept)
         for record in kept:
             self.recorder.point(record["step"], record["values"], record["at"])
+
+    def _curve_until(self, step: int) -> list[dict[str, Any]]:
+        return [record for record in read(self.curve.path)[0] if record["step"] <= step]
+
+    def _curve_problem(self, state: State) -> str:
+        """What is wrong with the curve as the record of how a checkpoint came about, if anything is."""
+        whole = functools.reduce(_chained, self._curve_until(state.step), 0) == state.curve
+        return "" if whole else f"{self.curve.path} does not lead to it"
 
     def fit(self) -> State:
         """Trains to the horizon.
@@ -96,11 +112,11 @@ class Trainer:
             while self.state.step < config.steps:
                 values = self._step()
                 progress.advance(self.step_tokens, **self._shown(values))
+                if self._stop is not None or self._due(config.checkpoint_every_steps):
+                    self.curve.sync()
+                    self.checkpoints.save(self.state, self.tensors)
                 if self._stop is not None:
-                    self._save()
                     raise Stopped(self._stop)
-                if self.state.step % config.checkpoint_every_steps == 0 or self.state.step == config.steps:
-                    self._save()
         return self.state
 
     def _step(self) -> dict[str, float]:
@@ -152,14 +168,20 @@ class Trainer:
         length = self.run.model.context_length
         batch = max(1, VALIDATION_BATCH_TOKENS // length)
         loss = mean_loss(self.tensors.model, self.run.validation, window=length, batch_size=batch)
+        if not math.isfinite(loss):
+            raise refuse(
+                f"step {self.state.step}", "the validation loss is not finite", got=loss, exit=Exit.DIVERGED
+            )
         if self.state.best_loss is None or loss < self.state.best_loss:
             self.state.best_loss, self.state.best_step = loss, self.state.step
             self.tensors.best = {name: tensor.clone() for name, tensor in weights(self.tensors.model).items()}
         return loss
 
     def _refuse_non_finite(self, loss: torch.Tensor, norm: torch.Tensor) -> None:
-        # on a GPU reading the numbers waits for it, so that only the steps that are read anyway are looked at
-        if self.run.device.type != "cpu" and not self._due(self.run.train.log_every_steps):
+        # on a GPU reading the numbers waits for it, so that only steps that are kept or shown are looked at
+        config = self.run.train
+        looks = (config.log_every_steps, config.checkpoint_every_steps, config.validate_every_steps)
+        if self.run.device.type != "cpu" and self._stop is None and not any(map(self._due, looks)):
             return
         if not (math.isfinite(loss) and math.isfinite(norm)):
             rate = self.tensors.optimizers[0].param_groups[0]["lr"]
@@ -177,12 +199,10 @@ class Trainer:
 
     def _record(self, values: dict[str, float]) -> None:
         at = time.time()
-        self.curve.append({"step": self.state.step, "at": at, "values": values})
+        record = {"step": self.state.step, "at": at, "values": values}
+        self.curve.append(record)
+        self.state.curve = _chained(self.state.curve, record)
         self.recorder.point(self.state.step, values, at)
-
-    def _save(self) -> None:
-        self.curve.sync()
-        self.checkpoints.save(self.state, self.tensors)
 
     def _shown(self, values: dict[str, float]) -> dict[str, float]:
         shown = {"loss": values["train/loss"]} if "train/loss" in values else {}

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,11 @@ import torch
 
 # cuBLAS is deterministic only with a fixed workspace, and reads this when it starts
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-# with it, OpenMP would choose the number of threads by the machine's load, and sums would change
-os.environ["OMP_DYNAMIC"] = "false"
+VARIABLES = (
+    "ATEN_CPU_CAPABILITY", "CUBLAS_WORKSPACE_CONFIG", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "OMP_DYNAMIC",
+    "ONEDNN_MAX_CPU_ISA",
+)  # fmt: skip
+"""What in the environment chooses other code paths."""
 
 
 def device(threads: int) -> torch.device:
@@ -23,14 +27,22 @@ def device(threads: int) -> torch.device:
 
 def fingerprint(on: torch.device, threads: int) -> dict[str, Any]:
     """Everything about machine and versions that changes bits; runs of one fingerprint are byte-identical."""
-    environment = ("MKL_CBWR", "ATEN_CPU_CAPABILITY", "CUBLAS_WORKSPACE_CONFIG", "OMP_DYNAMIC")
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
-        "machine": platform.machine(),
+        "cuda": torch.version.cuda if on.type == "cuda" else None,
+        "processor": _processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "device": torch.cuda.get_device_name(on) if on.type == "cuda" else "cpu",
         "threads": threads,
-        "environment": {name: os.environ.get(name) for name in environment},
+        "environment": {name: os.environ.get(name) for name in VARIABLES},
     }
+
+
+def _processor() -> str:
+    """The maker and the kind of the processor: libraries choose by them."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    vendor = next((line.split(":")[1].strip() for line in lines if line.startswith("vendor_id")), "")
+    return f"{vendor} {platform.machine()}".strip()

@@ -1,0 +1,56 @@
+"""Checkpoints belong to one configuration."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from reprolm.device import fingerprint
+from reprolm.store import publish_directory
+from reprolm.train import finished
+from reprolm.train.config import TrainConfig
+from reprolm.train.key import FREE, checkpoint_key
+from tests.settings import model_config, train_config
+
+BITS = fingerprint(torch.device("cpu"), 2)
+OTHER: dict[str, Any] = {
+    "steps": 13, "batch_size": 5, "optimizer": "adamw", "learning_rate": 0.5, "weight_decay": 0.5,
+    "max_grad_norm": None, "schedule": "constant", "warmup_steps": 1, "final_learning_rate_share": 0.5,
+    "validate_every_steps": 5, "log_every_steps": 2, "checkpoint_every_steps": 7,
+    "adam": {"beta1": 0.5, "beta2": 0.5, "epsilon": 0.5},
+    "muon": {"learning_rate": 0.5, "momentum": 0.5, "newton_schulz_steps": 7},
+}  # fmt: skip
+
+
+def key(data: str = "data", seed: int = 1, bits: dict[str, Any] = BITS, **train: Any) -> str:
+    return checkpoint_key(model_config(), train_config(**train), seed, data, bits)
+
+
+@pytest.mark.parametrize("name", sorted(set(TrainConfig.model_fields) - {"precision"}))
+def test_every_parameter_but_those_that_change_no_output_changes_the_key(name: str) -> None:
+    assert (key(**{name: OTHER[name]}) == key()) == (name in FREE)
+
+
+def test_data_seed_architecture_and_machine_change_the_key() -> None:
+    other_model = checkpoint_key(model_config(d_ff=32), train_config(), 1, "data", BITS)
+    keys = [key(), key(data="other"), key(seed=2), key(bits=BITS | {"threads": 1}), other_model]
+    assert len(set(keys)) == len(keys)
+
+
+def test_options_of_what_is_not_chosen_change_nothing() -> None:
+    assert key(optimizer="adamw") == key(optimizer="adamw", muon=OTHER["muon"])
+
+
+def test_finished_checkpoints_stay_until_their_model_is_recorded(tmp_path: Path) -> None:
+    for name in ("one", "two", "running"):
+        with publish_directory(tmp_path / name / "step-000000001") as out:
+            (out / "a").write_text("a")
+    finished.mark(tmp_path / "one", "digest-1")
+    finished.mark(tmp_path / "two", "digest-2")
+    finished.remove(tmp_path, model="digest-1")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["running", "two"]
+    finished.remove(tmp_path, but=tmp_path / "two")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["running", "two"]
+    finished.remove(tmp_path, but=tmp_path / "running")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["running"]
