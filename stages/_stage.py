@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,8 +21,16 @@ def refuse(what: str) -> NoReturn:
 if sys.version_info < (3, 11):  # noqa: UP036 - whatever `python` means in the shell that DVC was started from
     refuse("is older than Python 3.11")
 try:
-    from reprolm.tracking.stage import run
+    from reprolm.tracking import stage
 except ModuleNotFoundError as error:
     refuse(f"lacks {error.name}")
 
-__all__ = ["run"]
+RESTORE = "git checkout dvc.lock metrics plots && dvc checkout"
+
+
+def run(name: str, main: Callable[[stage.Stage], None]) -> int:
+    """Runs the stage `name`, returns its exit code; if it failed, says how to get back what DVC removed."""
+    code = stage.run(name, main)
+    if 0 < code < 128 and name != "check" and "DVC_STAGE" in os.environ:
+        print(f"reprolm: what {name} made before it failed comes back with: {RESTORE}", file=sys.stderr)
+    return code

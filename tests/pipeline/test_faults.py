@@ -136,8 +136,8 @@ def test_bad_text_is_one_line_and_the_earlier_outputs_are_a_checkout_away(
     assert len(errors) == 1
     assert line in errors[0]
     assert "Traceback" not in output
-    work.run("git", "checkout", "metrics", "plots", "dvc.lock")
-    work.run("dvc", "checkout")
+    (advice,) = [text for text in output.splitlines() if "comes back with: " in text]
+    work.run("bash", "-c", advice.split("comes back with: ")[1])
     assert contents(work) == before
 
 
