@@ -1,5 +1,6 @@
 """The device, set up so that the same run gives the same bits, and the fingerprint within which it does."""
 
+import ctypes
 import os
 import platform
 from pathlib import Path
@@ -17,8 +18,25 @@ VARIABLES = (
 """What in the environment chooses other code paths."""
 
 
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+"""Settings of glibc's `mallopt`."""
+
+
+def _keep_memory() -> None:
+    """Keeps large blocks that were freed.
+
+    glibc gives them back to the system and gets them again, page by page, at every step: for a small model with a
+    vocabulary of 4,096, a third of the step's time (`benchmarks/memory.py`). It changes no bits.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        library = ctypes.CDLL(None)
+        library.mallopt(M_MMAP_MAX, 0)
+        library.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
 def device(threads: int) -> torch.device:
     """The best device here, with deterministic algorithms and a fixed number of CPU threads."""
+    _keep_memory()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # 3 % of a step
