@@ -1,4 +1,4 @@
-"""What keeping freed memory is worth: steps of the default model with and without it, in turn, each in a process.
+"""What keeping freed memory is worth: steps of the default model with and without it, in turn.
 
 Run after `make repro`: `python benchmarks/memory.py`.
 """
@@ -59,19 +59,15 @@ def steps(keep: bool) -> None:
 def main() -> None:
     rows: dict[str, list[dict[str, float]]] = {"kept": [], "given back": []}
     for _ in range(ROUNDS):
-        for name in rows:
+        for name, results in rows.items():
             done = subprocess.run(
                 [sys.executable, __file__, name], capture_output=True, text=True, check=True
             )
-            rows[name].append(json.loads(done.stdout))
-    print(
-        "| freed memory | ms a step | system seconds | peak MiB | loss at the last step |\n|---|---|---|---|---|"
-    )
+            results.append(json.loads(done.stdout))
+    print("| freed memory | ms a step | system seconds | peak MiB | last loss |\n|---|---|---|---|---|")
     for name, results in rows.items():
-        median = {key: statistics.median(result[key] for result in results) for key in results[0]}
-        print(
-            f"| {name} | {median['ms']:.0f} | {median['system_s']:.1f} | {median['mib']:.0f} | {median['loss']:.9f} |"
-        )
+        ms, system, mib, loss = (statistics.median(result[key] for result in results) for key in results[0])
+        print(f"| {name} | {ms:.0f} | {system:.1f} | {mib:.0f} | {loss:.9f} |")
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 def _keep_memory() -> None:
     """Keeps large blocks that were freed.
 
-    glibc gives them back to the system and gets them again, page by page, at every step: for a small model with a
-    vocabulary of 4,096, a third of the step's time (`benchmarks/memory.py`). It changes no bits.
+    glibc gives them back to the system and gets them again, page by page, at every step: a third of the
+    time of a small model with a vocabulary of 4,096 (`benchmarks/memory.py`). It changes no bits.
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
