@@ -2,13 +2,14 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+PORT ?= 5000
 # another build of torch, given to pip as it stands: make setup TORCH="--index-url ADDRESS torch==2.13.0"
 TORCH ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-pipelines test-shapes check ui deps lock
+.PHONY: help setup repro test test-shapes check ui deps lock
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,9 +23,6 @@ repro: .venv/ready ## the pipeline, end to end (dvc repro)
 test: .venv/ready-dev ## the tests
 	pytest
 
-test-pipelines: .venv/ready-dev ## every test that runs the real pipeline, the slow ones too
-	pytest -m "pipeline or heavy"
-
 test-shapes: .venv/ready-dev ## the tests of the model with the shapes in its annotations checked
 	pytest tests/model --jaxtyping-packages=reprolm.model,beartype.beartype -p no:xdist -o addopts=
 
@@ -33,8 +31,8 @@ check: .venv/ready-dev ## style and types
 	ruff format --check
 	mypy
 
-ui: .venv/ready ## the MLflow pages of this repository, on this machine alone
-	reprolm ui
+ui: .venv/ready ## the MLflow pages of this repository, on this machine alone (PORT=5000)
+	reprolm ui --port $(PORT)
 
 deps: .venv/ready-dev ## write the code that each stage depends on into dvc.yaml
 	python -m tests.architecture.closure
@@ -50,7 +48,8 @@ COMPILE = uv pip compile --quiet --upgrade --universal --python-version 3.11 --f
 
 define install
 	$(if $(PYTHON),,$(error Python 3.11 to 3.13 is needed, and none is on PATH; name one with PYTHON=))
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { rm -rf .venv; echo "make: $(PYTHON) cannot make an \
+	environment: install its venv package (Debian: apt install python3-venv)" >&2; exit 1; }
 	$(if $(TORCH),$(BIN)/python -m pip install --quiet $(TORCH))
 	$(if $(TORCH),grep -v '^torch==' $(1) >.venv/lock.txt,cp $(1) .venv/lock.txt)
 	$(BIN)/python -m pip install --quiet --requirement .venv/lock.txt

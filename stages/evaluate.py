@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import _stage
-from reprolm.errors import Exit, refuse
 from reprolm.evaluate.config import EvaluateConfig
 from reprolm.store import directory_digest, publish_directory, verified
 from reprolm.tracking.stage import Stage
 
-REPORT = Path("reports/evaluate")
+MODEL, REPORT = Path("models/model"), Path("reports/evaluate")
 
 
 def main(stage: Stage) -> None:
@@ -16,15 +15,14 @@ def main(stage: Stage) -> None:
     from reprolm.corpus.read import open_corpus
     from reprolm.data.shards import Tokens
     from reprolm.device import device
+    from reprolm.evaluate.pair import require_same
     from reprolm.evaluate.perplexity import evaluate
     from reprolm.model.storage import load_model
 
-    model, facts = load_model(Path("models/model"))
+    model, facts = load_model(MODEL)
     tokens = verified(Path("data/tokens"))
     training, judged = Tokens(tokens, "train"), Tokens(tokens, config.split)
-    if facts["tokenizer"] != judged.tokenizer_digest:
-        raise refuse("models/model", "was trained with another tokenizer", got=facts["tokenizer"],
-                     want=judged.tokenizer_digest, exit=Exit.INTEGRITY)  # fmt: skip
+    require_same(MODEL, facts["tokenizer"], judged.tokenizer_digest)
     text = bytes(open_corpus(Path("data/corpus"))[config.split].content())
     metrics, by_position = evaluate(model.to(device(threads)), training, judged, text, config)
     with publish_directory(REPORT) as out:

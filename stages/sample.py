@@ -14,13 +14,11 @@ def main(stage: Stage) -> None:
     config = stage.section("sample", SampleConfig)
     seed, threads = stage.number("seed"), stage.number("threads")
     from reprolm.device import device
-    from reprolm.evaluate.text import samples_as_text, text_statistics, write_samples
-    from reprolm.model.storage import load_model
-    from reprolm.tokenizers.load import load
+    from reprolm.evaluate.pair import load_pair
+    from reprolm.evaluate.text import draw_samples, samples_as_text, text_statistics
 
-    model, _ = load_model(Path("models/model"))
-    tokenizer = load(Path("data/tokenizer"))
-    rows = write_samples(model.to(device(threads)), tokenizer, config, seed)
+    model, tokenizer = load_pair(Path("models/model"), Path("data/tokenizer"))
+    rows = draw_samples(model.to(device(threads)), tokenizer, config, seed)
     with publish_directory(SAMPLES) as out:
         publish_json(out / "samples.json", rows)
         (out / "samples.txt").write_text(samples_as_text(rows))

@@ -79,7 +79,7 @@ def test_no_whole_number_takes_true_or_a_fraction(key: str, value: object) -> No
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
-    params = with_value("model.n_heads", 3)
+    params = with_value("model.n_heads", 7)
     params["train"]["learning_rat"] = params["train"].pop("learning_rate")
     params["evaluate"]["split"] = "train"
     params["trian"] = {}

@@ -3,21 +3,33 @@
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
-from reprolm.errors import Exit, guarded, refuse
+from reprolm.errors import guarded
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
+@app.callback()
+def _describe() -> None:
+    """Train small language models from scratch, and re-create every result."""
+
+
+def _root() -> Path:
+    """The repository, from whichever folder of it."""
+    from reprolm.tracking.location import root
+
+    return root()
+
+
 @app.command()
-def check(params: Annotated[Path, typer.Option(help="the file of parameters")] = Path("params.yaml")) -> None:
+def check(params: Annotated[Path | None, typer.Option(help="another file of parameters")] = None) -> None:
     """Checks params.yaml: unknown keys, wrong types, impossible combinations, all at once (exit 2)."""
     from reprolm.config import read_params
     from reprolm.params import acting
 
-    print(f"{params}: {len(acting(read_params(params)))} parameters act, all valid")
+    path = params or _root() / "params.yaml"
+    print(f"{path.name}: {len(acting(read_params(path)))} parameters act, all valid")
 
 
 @app.command()
@@ -32,18 +44,16 @@ def doctor() -> None:
 def ui(port: Annotated[int, typer.Option(help="the port on this machine")] = 5000) -> None:
     """Opens the MLflow pages of this repository, reachable from this machine alone."""
     from reprolm.tracking.interface import serve
-    from reprolm.tracking.location import root
 
-    serve(root(), port)
+    serve(_root(), port)
 
 
 @app.command()
 def sync() -> None:
     """Sends to MLflow what is recorded here and has not arrived there yet."""
-    from reprolm.tracking.location import root
     from reprolm.tracking.shipper import sync as ship
 
-    ship(root())
+    ship(_root())
 
 
 @app.command()
@@ -55,25 +65,21 @@ def sample(
 ) -> None:
     """Continues a text with the model in models/model."""
     from reprolm.config import section
-    from reprolm.evaluate.text import write_samples
+    from reprolm.evaluate.pair import load_pair
+    from reprolm.evaluate.text import draw_samples
     from reprolm.generate.config import SampleConfig
-    from reprolm.model.storage import load_model
-    from reprolm.tokenizers.load import load
 
     values = {"prompts": [prompt], "draws": 1, "max_new_tokens": tokens, "temperature": temperature}
     config = section({"sample": values | {"top_k": None, "top_p": 0.95}}, "sample", SampleConfig)
-    model, _ = load_model(Path("models/model"))
-    rows = write_samples(model, load(Path("data/tokenizer")), config, seed)
-    print(prompt + rows[0]["text"])
+    model, tokenizer = load_pair(_root() / "models" / "model", _root() / "data" / "tokenizer")
+    print(prompt + draw_samples(model, tokenizer, config, seed)[0]["text"])
+
+
+def _run() -> None:
+    # typer prints what is wrong with the command line itself, and leaves with exit code 2
+    app()
 
 
 def main() -> None:
     """Runs the command; what its user can mend is one line and an exit code."""
     raise SystemExit(guarded(_run))
-
-
-def _run() -> None:
-    try:
-        app(standalone_mode=False)
-    except click.ClickException as error:
-        raise refuse("command line", error.format_message(), exit=Exit.PARAMETERS) from error

@@ -21,15 +21,37 @@ class Finding:
     remedy: str = ""
 
 
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+def _said(*command: str) -> str:
+    """What a program printed; nothing if it failed or is not there."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def programs() -> Finding:
+    """git and dvc, as a shell finds them."""
+    missing = [name for name in ("git", "dvc") if shutil.which(name) is None]
+    remedies = {"git": "install git", "dvc": "source .venv/bin/activate"}
+    found = f"{', '.join(missing)} not found" if missing else "git, dvc"
+    return Finding("programs", found, "; ".join(remedies[name] for name in missing))
+
+
+def leaks() -> Finding:
+    """DVC sets these for its stages; exported in a shell they name another repository or experiment."""
+    found = [name for name in ("DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE") if name in os.environ]
+    return Finding(
+        "exported by this shell",
+        ", ".join(found) or "nothing of DVC's",
+        f"unset {' '.join(found)}" if found else "",
+    )
 
 
 def git_identity() -> Finding:
     """DVC's queue commits, and git commits only for somebody."""
-    identity = _git("var", "GIT_COMMITTER_IDENT").rsplit(" ", 2)[0]
-    named = identity if _git("config", "user.email") or os.environ.get("GIT_COMMITTER_EMAIL") else ""
+    identity = _said("git", "var", "GIT_COMMITTER_IDENT").rsplit(" ", 2)[0]
+    named = identity if _said("git", "config", "user.email") or os.environ.get("GIT_COMMITTER_EMAIL") else ""
     remedy = (
         'git config user.name "Your Name" && git config user.email you@example.com (DVC experiments need it)'
     )
@@ -71,22 +93,32 @@ def disk() -> Finding:
 
 def autostage() -> Finding:
     """With autostage on, git can miss an edit of params.yaml, and a commit lacks the values of its lock."""
-    done = subprocess.run(["dvc", "config", "core.autostage"], capture_output=True, text=True, check=False)
-    on = done.stdout.strip() == "true"
+    on = _said("dvc", "config", "core.autostage") == "true"
     return Finding(
         "dvc core.autostage", "on" if on else "off", "dvc config core.autostage false" if on else ""
     )
 
 
-LOOKS: tuple[Callable[[], Finding], ...] = (system, python, cores, disk, git_identity, autostage)
+LOOKS: tuple[Callable[[], Finding], ...] = (
+    system,
+    python,
+    programs,
+    cores,
+    disk,
+    git_identity,
+    leaks,
+    autostage,
+)
 
 
 def report() -> list[Finding]:
-    """Prints what was found, a line each; returns it."""
-    findings = [look() for look in LOOKS]
-    for finding in findings:
+    """Prints what was found, a line each as it is known; returns it."""
+    findings = []
+    for look in LOOKS:
+        finding = look()
         mark = "!" if finding.remedy else "✓"
         print(
             f"{mark} {finding.subject}: {finding.found}" + (f" → {finding.remedy}" if finding.remedy else "")
         )
+        findings.append(finding)
     return findings

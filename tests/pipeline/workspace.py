@@ -17,6 +17,7 @@ from tests.settings import ROOT
 
 BIN = Path(sys.executable).parent
 SMALL = {
+    "threads": 1,
     "data.source": "files",
     "data.split.train": 0.8,
     "data.split.validation": 0.1,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reprolm.errors import Exit, ReprolmError
-from reprolm.store import locked
+from reprolm.store import locked, patiently
 from reprolm.tracking import shipper
 from reprolm.tracking.destination import Destination
 from reprolm.tracking.location import executions
@@ -66,7 +66,7 @@ def test_a_run_is_complete_when_its_closing_stage_ends(tree: Path, to: Destinati
     assert (run.info.status, run.data.tags["mark"]) == ("FINISHED", "é")
     assert run.data.params["model.position"] == "rope"
     wait_for_end(directory(tree))
-    with locked(directory(tree), wait=True):
+    with locked(directory(tree), wait=patiently):
         assert Shipped.of(directory(tree)).over
 
 
@@ -80,7 +80,7 @@ def test_a_store_that_does_not_answer_costs_a_stage_nothing_and_loses_nothing(
     assert runs(to) == []
     holder = (directory(tree) / ".lock").read_text().split()[1]
     os.kill(int(holder), signal.SIGKILL)
-    with locked(directory(tree), wait=True):
+    with locked(directory(tree), wait=patiently):
         pass
     assert sync(tree) == records
     (run,) = runs(to)

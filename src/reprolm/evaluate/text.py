@@ -10,7 +10,7 @@ from reprolm.model.transformer import Transformer
 from reprolm.tokenizers.interface import Tokenizer
 
 
-def write_samples(
+def draw_samples(
     model: Transformer, tokenizer: Tokenizer, config: SampleConfig, seed: int
 ) -> list[dict[str, Any]]:
     """A row for each prompt and draw: prompt, draw, text (the continuation) and how it was drawn.
