@@ -224,3 +224,39 @@ def test_sending_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shipper.wanted()
     monkeypatch.setenv("REPROLM_TRACKING", "off")
     assert not shipper.wanted()
+
+
+def test_sync_goes_on_after_a_run_that_the_store_refuses_and_says_so_at_the_end(
+    repository: Path, to: Destination, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class RefusedError(Exception):
+        error_code = "INVALID_PARAMETER_VALUE"
+
+    names = [f"host-1-{born}" for born in (1000, 2000, 3000)]
+    for name in names:
+        place = executions(repository) / name
+        place.mkdir(parents=True)
+        (place / "journal.jsonl").touch()
+    tried: list[str] = []
+
+    def once(self: Shipping, directory: Path) -> None:
+        tried.append(directory.name)
+        if directory.name == names[1]:
+            raise RefusedError("no")
+
+    monkeypatch.setattr(Shipping, "once", once)
+    with pytest.raises(ReprolmError, match=r"does not take the record \(got no\)") as caught:
+        sync(repository)
+    assert caught.value.exit is Exit.NETWORK
+    assert tried == names[::-1]
+    assert "records sent" in capsys.readouterr().out
+
+
+def test_a_deleted_experiment_is_restored_for_the_runs_that_come_then(tree: Path, to: Destination) -> None:
+    to.client.delete_experiment(to.experiment)
+    try:
+        assert "pending" not in close(tree)
+        assert len(runs(to)) == 1
+    finally:
+        if to.client.get_experiment(to.experiment).lifecycle_stage == "deleted":
+            to.client.restore_experiment(to.experiment)

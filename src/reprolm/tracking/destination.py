@@ -106,4 +106,7 @@ def _experiment_id(client: "MlflowClient", name: str, root: Path | None) -> str:
             found = client.get_experiment_by_name(name)
             if found is None:
                 raise
+    if found.lifecycle_stage == "deleted":
+        # whoever removed the old runs did not mean those that come now
+        client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)

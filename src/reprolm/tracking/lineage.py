@@ -10,7 +10,11 @@ from pathlib import Path
 
 from reprolm.store import file_sha256
 
-FILES = ("params.yaml", "dvc.lock", "requirements.lock")
+FILES = {
+    "params.yaml": "digest.params.yaml",
+    "requirements.lock": "digest.requirements.lock",
+    "dvc.lock": "digest.dvc.lock.before",  # when a run begins it is that of the run before
+}
 PACKAGES = ("torch", "numpy", "tokenizers", "dvc", "mlflow")
 # what the pipeline itself writes into tracked files is no change of its source
 WRITTEN = ("dvc.lock", "metrics", "plots")
@@ -69,7 +73,7 @@ def lineage() -> tuple[dict[str, str], bytes]:
         "git.commit": _word("rev-parse", "--verify", "--quiet", "HEAD"),
         "git.branch": _word("symbolic-ref", "--quiet", "--short", "HEAD"),
         "git.dirty_sha256": hashlib.sha256(patch).hexdigest() if patch else "",
-        **{f"digest.{name}": file_sha256(Path(name)) for name in FILES if Path(name).is_file()},
+        **{tag: file_sha256(Path(name)) for name, tag in FILES.items() if Path(name).is_file()},
         **_versions(PACKAGES),
         "machine.platform": platform.platform(),
         "machine.processor": _processor(),

@@ -83,7 +83,7 @@ def note_failure(directory: Path, error: Exception) -> None:
         # the store was replaced: the run is made anew
         shipped = Shipped()
     # a run that its owner deleted stays so
-    shipped.over = DELETED in str(error)
+    shipped.over = bool(shipped.run) and shipped.run in str(error) and DELETED in str(error)
     shipped.error = redacted(f"{type(error).__name__}: {error}")[:200]
     shipped.save(directory)
 

@@ -136,10 +136,11 @@ class Shipping:
                 self.once(directory)
             except ReprolmError:
                 continue
-            except Exception:
+            except Exception as error:
                 traceback.print_exc()
-                break
-        done = [directory for directory in _directories(self._root) if Shipped.of(directory).over]
+                if not answered(error):
+                    break
+        done = [path for path in _directories(self._root) if Shipped.of(path).over and not pending(path)]
         for directory in done[:-KEPT_EXECUTIONS]:
             prune(directory)
         return True
@@ -169,7 +170,8 @@ def sync(root: Path) -> int:
     Raises:
         ReprolmError: the store does not take it (exit 69), or MLflow is not installed (66).
     """
-    shipping, sent = Shipping(root), 0
+    shipping, sent, busy = Shipping(root), 0, 0
+    refusals: dict[str, ReprolmError] = {}
     for directory in reversed(outstanding(root)):
         count = pending(directory)
         try:
@@ -177,13 +179,24 @@ def sync(root: Path) -> int:
         except ReprolmError as error:
             if error.exit is not Exit.LOCKED:
                 raise
+            busy += 1
             continue
         except Exception as error:
             where, got = redacted(uri(root)), redacted(str(error))
-            raise refuse(where, "does not take the record", got=got, exit=Exit.NETWORK) from error
+            refusals[got] = refuse(where, "does not take the record", got=got, exit=Exit.NETWORK)
+            if not answered(error):
+                break
+            continue
         sent += count
-    print(f"tracking: {sent:,} records sent")
+    print(f"tracking: {sent:,} records sent" + (f"; a process sends those of {busy} more" if busy else ""))
+    for refusal in refusals.values():
+        raise refusal
     return sent
+
+
+def answered(error: Exception) -> bool:
+    """Whether the store refused one record, rather than being away: others may still be taken."""
+    return getattr(error, "error_code", "INTERNAL_ERROR") not in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
 
 
 def main(directory: Path) -> None:
