@@ -36,6 +36,8 @@ def die_with_parent() -> None:
     DVC itself leaves its stage running when it is killed: the next `dvc repro` would start a second trainer.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    # a shell that starts a job in the background has it ignore this one, which `dvc queue kill` sends
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.platform != "linux" or "DVC_STAGE" not in os.environ:
         return
     parent = os.getppid()
