@@ -1,5 +1,7 @@
 # Everything that a fresh machine needs: Python 3.11 to 3.13, git, make, and a package index.
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+PYTHON ?= python3 python3.13 python3.12 python3.11
+# the first of them that will do
+FOUND = $(shell for p in $(PYTHON); do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 PORT ?= 5000
@@ -47,9 +49,9 @@ lock: .venv/ready-dev ## resolve requirements.lock, requirements-dev.lock and nu
 COMPILE = uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate
 
 define install
-	$(if $(PYTHON),,$(error Python 3.11 to 3.13 is needed, and none is on PATH; name one with PYTHON=))
-	test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { rm -rf .venv; echo "make: $(PYTHON) cannot make an \
-	environment: install its venv package (Debian: apt install python3-venv)" >&2; exit 1; }
+	test -x $(BIN)/pip || $(or $(FOUND),$(error Python 3.11 to 3.13 is needed, and none of these is: $(PYTHON); \
+	name one: make $(MAKECMDGOALS) PYTHON=...)) -m venv .venv || { rm -rf .venv; echo "make: $(FOUND) cannot \
+	make an environment: install its venv package (Debian: apt install python3-venv)" >&2; exit 1; }
 	$(if $(TORCH),$(BIN)/python -m pip install --quiet $(TORCH))
 	$(if $(TORCH),grep -v '^torch==' $(1) >.venv/lock.txt,cp $(1) .venv/lock.txt)
 	$(BIN)/python -m pip install --quiet --requirement .venv/lock.txt

@@ -36,6 +36,20 @@ def test_a_mistyped_command_is_told_in_words_and_exits_2() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_message_stays_on_one_line_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    done = reprolm("sample", "--prompt-that-does-not-exist", "Once")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "Error: No such option: --prompt-that-does-not-exist"
+
+
+def test_a_terminal_without_a_character_is_shown_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = reprolm("doctor")
+    assert done.returncode == 0
+    assert "\\u2713 python" in done.stdout
+
+
 def test_without_a_word_it_shows_what_there_is() -> None:
     done = reprolm()
     assert "sample" in done.stdout + done.stderr

@@ -1,5 +1,7 @@
 """The `reprolm` command."""
 
+import io
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +9,10 @@ import typer
 
 from reprolm.errors import guarded
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+# without rich a message stays on its line, however narrow the terminal
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 
 
 @app.callback()
@@ -76,10 +81,13 @@ def sample(
 
 
 def _run() -> None:
-    # typer prints what is wrong with the command line itself, and leaves with exit code 2
+    # typer prints what is wrong with the command line itself (exit 2), and leaves with 130 on Ctrl-C
     app()
 
 
 def main() -> None:
     """Runs the command; what its user can mend is one line and an exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # a terminal that lacks a character shows its code
+        sys.stdout.reconfigure(errors="backslashreplace")
     raise SystemExit(guarded(_run))

@@ -21,13 +21,13 @@ class Finding:
     remedy: str = ""
 
 
-def _said(*command: str) -> str:
-    """What a program printed; nothing if it failed or is not there."""
+def _said(*command: str) -> str | None:
+    """What a program printed; None if it failed or is not there."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def programs() -> Finding:
@@ -48,9 +48,15 @@ def leaks() -> Finding:
     )
 
 
+def repository() -> Finding:
+    """DVC's experiments are commits, and a run's lineage names one."""
+    top = _said("git", "rev-parse", "--show-toplevel")
+    return Finding("git repository", top or "none here", "" if top else "cd to a clone of reprolm")
+
+
 def git_identity() -> Finding:
     """DVC's queue commits, and git commits only for somebody."""
-    identity = _said("git", "var", "GIT_COMMITTER_IDENT").rsplit(" ", 2)[0]
+    identity = (_said("git", "var", "GIT_COMMITTER_IDENT") or "").rsplit(" ", 2)[0]
     named = identity if _said("git", "config", "user.email") or os.environ.get("GIT_COMMITTER_EMAIL") else ""
     remedy = (
         'git config user.name "Your Name" && git config user.email you@example.com (DVC experiments need it)'
@@ -91,12 +97,20 @@ def disk() -> Finding:
     return Finding("free disk", f"{free / 1e9:.1f} GB", remedy)
 
 
-def autostage() -> Finding:
-    """With autostage on, git can miss an edit of params.yaml, and a commit lacks the values of its lock."""
-    on = _said("dvc", "config", "core.autostage") == "true"
-    return Finding(
-        "dvc core.autostage", "on" if on else "off", "dvc config core.autostage false" if on else ""
-    )
+def dvc_settings() -> Finding:
+    """Two that must stay off.
+
+    With core.autostage, git can miss an edit of params.yaml, and a commit lacks the values of its lock; with
+    hydra.enabled, every `dvc exp run` composes params.yaml anew, over edits made by hand.
+    """
+    listed = _said(sys.executable, "-m", "dvc", "config", "--list")
+    if listed is None:
+        return Finding("dvc settings", "not readable", "make setup (then dvc config --list says more)")
+    # DVC lists the weakest level first
+    values = dict(line.split("=", 1) for line in listed.lower().splitlines() if "=" in line)
+    on = [name for name in ("core.autostage", "hydra.enabled") if values.get(name) == "true"]
+    remedy = " && ".join(f"dvc config --local {name} false" for name in on)
+    return Finding("dvc settings", f"{', '.join(on)} on" if on else "as they should be", remedy)
 
 
 LOOKS: tuple[Callable[[], Finding], ...] = (
@@ -105,9 +119,10 @@ LOOKS: tuple[Callable[[], Finding], ...] = (
     programs,
     cores,
     disk,
+    repository,
     git_identity,
     leaks,
-    autostage,
+    dvc_settings,
 )
 
 
@@ -116,9 +131,7 @@ def report() -> list[Finding]:
     findings = []
     for look in LOOKS:
         finding = look()
-        mark = "!" if finding.remedy else "✓"
-        print(
-            f"{mark} {finding.subject}: {finding.found}" + (f" → {finding.remedy}" if finding.remedy else "")
-        )
+        mark, remedy = ("!", f" → {finding.remedy}") if finding.remedy else ("✓", "")
+        print(f"{mark} {finding.subject}: {finding.found}{remedy}", flush=True)
         findings.append(finding)
     return findings
