@@ -12,8 +12,12 @@ from tests.settings import model_config
         ({"n_heads": 5}, "model.n_heads: does not divide model.d_model = 32 (got 5; want 4 or 8)"),
         ({"n_kv_heads": 3}, "model.n_kv_heads: does not divide model.n_heads = 4 (got 3; want 2 or 4)"),
         ({"n_heads": 32, "n_kv_heads": 32}, "rope needs an even width of a head"),
+        (
+            {"position": "learned", "learned": {"n_positions": 8}},
+            "model.context_length: is beyond model.learned.n_positions = 8 (got 16; want at most 8, or",
+        ),
         ({"d_model": 0}, "model.d_model: has a wrong value (got 0; want greater than or equal to 1)"),
-        ({"position": "rop"}, "model.position: has a wrong value (got rop; want 'rope' or 'none')"),
+        ({"position": "rop"}, "model.position: has a wrong value (got rop; want 'rope', 'alibi'"),
         ({"d_model": "32"}, "model.d_model: has a wrong value (got 32; want a whole number)"),
         ({"n_head": 4}, "model.n_head: unknown key; did you mean model.n_heads?"),
     ],
