@@ -21,6 +21,7 @@ from reprolm.errors import Exit, Stopped, refuse
 from reprolm.evaluate.loss import mean_loss
 from reprolm.journal import Journal, read
 from reprolm.model.config import ModelConfig
+from reprolm.model.context import Trace
 from reprolm.model.initialise import initialise
 from reprolm.model.storage import weights
 from reprolm.model.transformer import Transformer
@@ -121,13 +122,14 @@ class Trainer:
 
     def _step(self) -> dict[str, float]:
         """One optimizer step, and the looks that are due after it."""
-        loss = self.train_batch(self.state.step)
+        losses = self.train_batch(self.state.step)
         norm = self.optim_step(self.state.step)
         self.state.step += 1
-        self._refuse_non_finite(loss, norm)
+        self._refuse_non_finite(losses["train/loss"], norm)
         values: dict[str, float] = {}
         if self._due(self.run.train.log_every_steps):
-            values |= {"train/loss": float(loss), "train/gradient_norm": float(norm)}
+            values |= {name: float(value) for name, value in losses.items()}
+            values |= {"train/gradient_norm": float(norm)}
             values |= {"train/learning_rate": self.tensors.optimizers[0].param_groups[0]["lr"]}
             values |= {"train/tokens_per_second": self._rate()}
         if self._due(self.run.train.validate_every_steps):
@@ -136,14 +138,23 @@ class Trainer:
             self._record(values)
         return values
 
-    def train_batch(self, step: int) -> torch.Tensor:
-        """Forward and backward over the batch of a step; the loss is the mean over its tokens, in nats."""
+    def train_batch(self, step: int) -> dict[str, torch.Tensor]:
+        """Forward and backward over the batch of a step; the loss is the mean over its tokens, in nats.
+
+        The experts of a mixture are kept busy by their balance loss; it is told beside the loss, not in it.
+        """
         inputs, targets = (torch.from_numpy(part).to(self.run.device) for part in self.batches.at(step))
         torch.manual_seed(stream(self.run.seed, "dropout", step))
-        logits = self.tensors.model.train()(inputs)
-        loss = cross_entropy(logits.float().flatten(0, 1), targets.flatten())
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss.detach()
+        trace = Trace()
+        logits = self.tensors.model.train()(inputs, trace=trace)
+        objective = loss = cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+        told = {"train/loss": loss.detach()}
+        if trace.routing:
+            objective = loss + self.run.model.moe.balance_coefficient * trace.balance
+            told |= {"train/balance_loss": trace.balance.detach()}
+            told |= {"train/heaviest_load": trace.heaviest_load}
+        objective.backward()  # type: ignore[no-untyped-call]
+        return told
 
     def optim_step(self, step: int) -> torch.Tensor:
         """Clips and applies the gradients; returns their norm before clipping."""

@@ -18,6 +18,8 @@ COLUMNS = {
     "learning_rate": "train/learning_rate",
     "gradient_norm": "train/gradient_norm",
 }
+SOMETIMES = {"balance_loss": "train/balance_loss", "heaviest_load": "train/heaviest_load"}
+"""Columns of models that have such a thing."""
 
 
 def publish_model(trainer: Trainer, out: Path, facts: dict[str, Any]) -> None:
@@ -34,9 +36,12 @@ def publish_curve(trainer: Trainer, out: Path) -> None:
     """Publishes the curve as CSV, a row for each step that was looked at; no timings: they always differ."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["step", "tokens", *COLUMNS])
-    for record in read(trainer.curve.path)[0]:
-        numbers = [record["values"].get(name, "") for name in COLUMNS.values()]
+    records = read(trainer.curve.path)[0]
+    told = {name for record in records for name in record["values"]}
+    columns = COLUMNS | {column: name for column, name in SOMETIMES.items() if name in told}
+    writer.writerow(["step", "tokens", *columns])
+    for record in records:
+        numbers = [record["values"].get(name, "") for name in columns.values()]
         writer.writerow([record["step"], record["step"] * trainer.step_tokens, *numbers])
     publish_file(out, text.getvalue())
 
