@@ -14,6 +14,11 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
 )
 
+preset_app = typer.Typer(no_args_is_help=True, help="Parameters of known systems: list, show, use.")
+app.add_typer(preset_app, name="preset")
+Variants = Annotated[list[str] | None, typer.Option("--variant", help="may be given several times")]
+Size = Annotated[str | None, typer.Option("--size", help="smoke: runs in a minute on a laptop")]
+
 
 @app.callback()
 def _describe() -> None:
@@ -78,6 +83,40 @@ def sample(
     config = section({"sample": values | {"top_k": None, "top_p": 0.95}}, "sample", SampleConfig)
     model, tokenizer = load_pair(_root() / "models" / "model", _root() / "data" / "tokenizer")
     print(prompt + draw_samples(model, tokenizer, config, seed)[0]["text"])
+
+
+@preset_app.command("list")
+def list_presets() -> None:
+    """Names the presets, with their variants and sizes."""
+    from reprolm.presets import presets
+
+    for each in presets(_root()):
+        print(f"{each.name}: {each.title}")
+        for kind, known in (("variants", each.variants), ("sizes", each.sizes)):
+            if known:
+                print(f"    {kind}: {', '.join(known)}")
+
+
+@preset_app.command("show")
+def show_preset(name: str, variant: Variants = None, size: Size = None) -> None:
+    """Prints a preset as it would become params.yaml."""
+    from reprolm.presets import preset, rendered
+
+    chosen = preset(_root(), name)
+    print(rendered(chosen, chosen.changes(variant or [], size)), end="")
+
+
+@preset_app.command("use")
+def use_preset(name: str, variant: Variants = None, size: Size = None) -> None:
+    """Makes a preset the params.yaml of this repository; the former one is kept."""
+    from reprolm.presets import preset, put, rendered
+
+    root = _root()
+    chosen = preset(root, name)
+    text = rendered(chosen, chosen.changes(variant or [], size))
+    if kept := put(root, text):
+        print(f"the former params.yaml is kept as {kept.relative_to(root)}")
+    print(f"params.yaml is {name} now: {chosen.title}")
 
 
 def _run() -> None:
