@@ -1,7 +1,7 @@
 """What the choice of kinds costs: a training step of the default model against one written out by hand.
 
 The hand-written model has the same arithmetic (RMSNorm, rope, QK-norm, squared ReLU) in one file without
-words, contexts or traces. Both have the same weights, and their losses must agree to the bit. Steps take turns.
+words, contexts or traces. Both have the same weights; their losses must agree to the bit. Steps take turns.
 
     python benchmarks/model_step.py [--steps 40]
 """
