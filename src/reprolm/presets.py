@@ -74,6 +74,15 @@ def preset(root: Path, name: str) -> Preset:
     return known[name]
 
 
+class _Representer(ruamel.yaml.representer.RoundTripRepresenter):
+    """Writes null as `null`, not as nothing."""
+
+
+_Representer.add_representer(
+    type(None), lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null")
+)
+
+
 def rendered(chosen: Preset, changes: Mapping[str, Any]) -> str:
     """The text of a preset with some values changed; everything else, comments too, stays as it is.
 
@@ -84,6 +93,8 @@ def rendered(chosen: Preset, changes: Mapping[str, Any]) -> str:
     if not changes:
         return text
     yaml = ruamel.yaml.YAML()
+    yaml.Representer = _Representer
+    yaml.preserve_quotes = True
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 1000
     content = yaml.load(text)
@@ -95,10 +106,18 @@ def rendered(chosen: Preset, changes: Mapping[str, Any]) -> str:
         if key not in place:
             raise refuse(f"{chosen.name}{VARIANTS}", "changes what is not in the preset", got=name,
                          exit=Exit.PARAMETERS)  # fmt: skip
-        place[key] = value
+        former, place[key] = place[key], value
+        if value != former and not isinstance(former, dict | list) and key in place.ca.items:
+            # the origin that the line states is that of the former value
+            origin = place.ca.items.pop(key)[2].value.split("#")[1].strip()
+            place.yaml_add_eol_comment(f"instead of {_written(former)} {origin}", key, column=34)
     out = io.StringIO()
     yaml.dump(content, out)
     return out.getvalue()
+
+
+def _written(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def put(root: Path, text: str) -> Path | None:
