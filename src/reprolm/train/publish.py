@@ -42,7 +42,7 @@ def publish_curve(trainer: Trainer, out: Path) -> None:
     writer.writerow(["step", "tokens", *columns])
     for record in records:
         numbers = [record["values"].get(name, "") for name in columns.values()]
-        writer.writerow([record["step"], record["step"] * trainer.step_tokens, *numbers])
+        writer.writerow([record["step"], record["step"] * trainer.step.tokens, *numbers])
     publish_file(out, text.getvalue())
 
 
@@ -51,13 +51,14 @@ def numbers(trainer: Trainer) -> dict[str, Any]:
     model, state = trainer.tensors.model, trainer.state
     losses = [r["values"]["train/loss"] for r in read(trainer.curve.path)[0] if "train/loss" in r["values"]]
     tail = losses[-max(1, len(losses) // 20) :]
+    step = trainer.step
     return {
         "best_validation_loss": state.best_loss,
         "best_step": state.best_step,
         "final_train_loss": sum(tail) / len(tail),
         "steps": state.step,
-        "tokens": state.step * trainer.step_tokens,
-        "epochs": state.step * trainer.batches.batch_size / trainer.batches.windows,
+        "tokens": state.step * step.tokens,
+        "epochs": state.step * step.batches.batch_size / step.batches.windows,
         "parameters": parameters(model),
         "flops_per_token": flops_per_token(model),
     }
