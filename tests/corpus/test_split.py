@@ -16,7 +16,7 @@ def assigned(documents: list[bytes]) -> tuple[list[int], int]:
     digests = b"".join(hashlib.sha256(document).digest() for document in documents)
     sizes = np.array([len(document) for document in documents], dtype=np.uint64)
     splits, duplicates = by_document(digests, sizes, CONFIG)
-    return splits.tolist(), duplicates
+    return splits.tolist(), int(duplicates.sum())
 
 
 DOCUMENTS = [b"%d" % i * (i % 37 + 1) for i in range(400)]

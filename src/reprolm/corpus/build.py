@@ -3,16 +3,22 @@
 import array
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from reprolm.corpus.config import DataConfig
+from reprolm.corpus.copies import Copies
 from reprolm.corpus.docstrings import Docstrings
 from reprolm.corpus.files import Files
+from reprolm.corpus.hub import HuggingFace
+from reprolm.corpus.hygiene import Hygiene
+from reprolm.corpus.mixture import Limited, Mixture
 from reprolm.corpus.read import SPLITS
 from reprolm.corpus.split import by_document, by_position, unit
 from reprolm.corpus.text import CHUNK_BYTES, Source, mapped
@@ -20,26 +26,38 @@ from reprolm.corpus.url import Url
 from reprolm.errors import refuse
 from reprolm.store import publish_directory
 
-ACCOUNT = "corpus.json"
+ACCOUNT, REPORT = "corpus.json", "hygiene.json"
 SPOOL = "spool"
 
 
 def source(config: DataConfig, cache: Path) -> Source:
-    """The source that `data.source` names."""
-    match config.source:
-        case "docstrings":
-            return Docstrings(config.docstrings)
-        case "files":
-            return Files(config.files)
-        case "url":
-            return Url(config.url, cache)
+    """The source that `data.source` names, up to the limit."""
+    if config.source == "mixture":
+        shares = config.mixture.shares
+        chosen: Source = Mixture({name: _single(name, config, cache) for name in shares}, shares)
+    else:
+        chosen = _single(config.source, config, cache)
+    limited = config.limit.bytes is not None or config.limit.documents is not None
+    return Limited(chosen, config.limit) if limited else chosen
+
+
+def _single(name: str, config: DataConfig, cache: Path) -> Source:
+    strict = config.hygiene.invalid_utf8 == "refuse"
+    made: dict[str, Callable[[], Source]] = {
+        "docstrings": lambda: Docstrings(config.docstrings),
+        "files": lambda: Files(config.files, strict=strict),
+        "url": lambda: Url(config.url, cache, strict=strict),
+        "huggingface": lambda: HuggingFace(config.huggingface),
+    }
+    return made[name]()
 
 
 class SplitWriter:
     """Writes `<split>.txt`, the documents one after the other, and `<split>.offsets`, where each begins."""
 
     def __init__(self, directory: Path, name: str) -> None:
-        self._text = (directory / f"{name}.txt").open("xb")
+        self.path = directory / f"{name}.txt"
+        self._text = self.path.open("xb")
         self._offsets = (directory / f"{name}.offsets").open("xb")
         self._digest = hashlib.sha256()
         self.documents = self.bytes = self.characters = 0
@@ -59,6 +77,10 @@ class SplitWriter:
         self.documents += 1
         self.bytes += len(document)
         self._mark()
+
+    def flush(self) -> None:
+        """Lets others read what was added."""
+        self._text.flush()
 
     def account(self) -> dict[str, int | str]:
         """What was written."""
@@ -82,14 +104,18 @@ class SplitWriter:
 class _Spool:
     """All documents in the order of the source: a split by content can be told only when all are known."""
 
-    def __init__(self, path: Path, documents: Source) -> None:
-        self.path, self._source = path, documents
+    def __init__(self, path: Path, documents: Source, hygiene: Hygiene) -> None:
+        self.path = path
         self.digests, sizes = bytearray(), array.array("Q")
         with path.open("xb") as file:
             for document in documents:
-                file.write(document)
-                sizes.append(len(document))
-                self.digests += hashlib.sha256(document).digest()
+                digest, start = hashlib.sha256(), file.tell()
+                for piece in hygiene.clean(document):
+                    file.write(piece)
+                    digest.update(piece)
+                if file.tell() > start:
+                    sizes.append(file.tell() - start)
+                    self.digests += digest.digest()
         self.sizes = np.array(sizes, dtype=np.uint64)
 
     def __iter__(self) -> Iterator[memoryview]:
@@ -103,30 +129,54 @@ def build(config: DataConfig, out: Path, cache: Path) -> dict[str, Any]:
     """Publishes the corpus as `out` and returns its numbers; `cache` keeps downloads.
 
     Raises:
-        ReprolmError: the source cannot be had (exit 2, 66, 69, 76, 77), is empty, or leaves a split so (65).
+        ReprolmError: the source cannot be had (exit 2, 66, 69, 76, 77), is empty, leaves a split so, or holds
+            what is to be refused (65).
     """
-    documents = source(config, cache)
+    documents, hygiene = source(config, cache), Hygiene(config.hygiene, _parameter(config))
     with publish_directory(out) as directory:
-        spool = _Spool(directory / SPOOL, documents)
+        spool = _Spool(directory / SPOOL, documents, hygiene)
         if not len(spool.sizes):
             found = config.files.path if config.source == "files" else None
             raise refuse(_parameter(config), "holds no text", got=found, want="at least one document")
         by = unit(config.split, len(spool.sizes))
-        assigned, duplicates = by_document(bytes(spool.digests), spool.sizes, config.split)
+        assigned, repeats = by_document(bytes(spool.digests), spool.sizes, config.split)
+        copies = Copies(config.hygiene, repeats)
         writers = {name: SplitWriter(directory, name) for name in SPLITS}
         with writers["train"] as train, writers["validation"] as validation, writers["test"] as test:
-            for document, split in zip(spool, assigned, strict=True):
-                if by == "document":
-                    (train, validation, test)[split].add(document)
-                else:
+            if by == "position":
+                for document in copies.without_repeats(spool):
                     _add_parts((train, validation, test), by_position(document, config.split))
+            else:
+                _add_documents((train, validation, test), copies, spool, assigned)
         spool.path.unlink()
         splits = {name: writer.account() for name, writer in writers.items()}
         _refuse_empty(splits, by)
         account: dict[str, Any] = {"source": config.source, **documents.facts, "split_by": by}
-        account |= {"duplicate_documents": duplicates, "splits": splits}
+        account |= {"duplicate_documents": copies.duplicates, "splits": splits}
         (directory / ACCOUNT).write_text(json.dumps(account, indent=1) + "\n")
-    return _metrics(len(spool.sizes), duplicates, splits)
+        found_odd = {name: asdict(finding) for name, finding in hygiene.findings.items()}
+        report = {"findings": found_odd, **copies.report()}
+        (directory / REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    metrics = {"documents": len(spool.sizes), "duplicate_documents": copies.duplicates}
+    metrics |= {
+        "near_duplicate_documents": len(copies.near),
+        "repaired_documents": hygiene.repaired_documents,
+    }
+    return metrics | _metrics(splits)
+
+
+def _add_documents(
+    writers: tuple[SplitWriter, ...], copies: Copies, spool: _Spool, assigned: npt.NDArray[np.intp]
+) -> None:
+    """First all of train: only then it is known what of the others stands there."""
+    for document, split in copies.kept(spool, assigned):
+        if split == 0:
+            writers[0].add(document)
+    writers[0].flush()
+    copies.compare(spool, assigned, memoryview(mapped(writers[0].path)))
+    for document, split in copies.kept(spool, assigned):
+        if split:
+            writers[split].add(document)
 
 
 def _parameter(config: DataConfig) -> str:
@@ -134,6 +184,8 @@ def _parameter(config: DataConfig) -> str:
         "docstrings": "data.docstrings.packages",
         "files": "data.files.path",
         "url": "data.url.name",
+        "huggingface": "data.huggingface.dataset",
+        "mixture": "data.mixture",
     }[config.source]
 
 
@@ -155,8 +207,8 @@ def _refuse_empty(splits: dict[str, dict[str, Any]], by: str) -> None:
             )
 
 
-def _metrics(documents: int, duplicates: int, splits: dict[str, dict[str, Any]]) -> dict[str, int]:
-    metrics = {"documents": documents, "duplicate_documents": duplicates}
+def _metrics(splits: dict[str, dict[str, Any]]) -> dict[str, int]:
+    metrics: dict[str, int] = {}
     for key in ("bytes", "characters"):
         metrics[key] = sum(numbers[key] for numbers in splits.values())
     for name, numbers in splits.items():

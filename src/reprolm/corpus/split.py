@@ -22,24 +22,25 @@ def unit(config: SplitConfig, documents: int) -> Literal["document", "position"]
 
 def by_document(
     digests: bytes, sizes: npt.NDArray[np.uint64], config: SplitConfig
-) -> tuple[npt.NDArray[np.intp], int]:
-    """The split of each document (0 train, 1 validation, 2 test), and how many repeat another exactly.
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """The split of each document (0 train, 1 validation, 2 test), and whether it repeats an earlier one.
 
     Documents are lined up by the sha256 of their content, equal ones as one; a document goes to the split in
     whose share of the bytes its middle lies. So the order of files changes nothing, and no text is in two
     splits.
     """
     keys = np.frombuffer(digests, dtype=">u8").reshape(-1, DIGEST_BYTES // 8)
-    order = np.lexsort(keys.T[::-1])
+    order = np.lexsort(keys.T[::-1])  # stable: equal documents stay in the order of the source
     first = np.ones(len(order), dtype=bool)
     first[1:] = (keys[order][1:] != keys[order][:-1]).any(axis=1)
     group = np.cumsum(first) - 1
     weights = np.bincount(group, weights=sizes[order])
     middles = (np.cumsum(weights) - weights / 2) / weights.sum()
     bounds = [config.train, config.train + config.validation]
-    result = np.empty(len(order), dtype=np.intp)
+    result, repeats = np.empty(len(order), dtype=np.intp), np.empty(len(order), dtype=bool)
     result[order] = np.searchsorted(bounds, middles, side="right")[group]
-    return result, int((~first).sum())
+    repeats[order] = ~first
+    return result, repeats
 
 
 def by_position(document: Text, config: SplitConfig) -> list[memoryview]:
