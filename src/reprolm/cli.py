@@ -80,6 +80,22 @@ def sample(
     print(prompt + draw_samples(model, tokenizer, config, seed)[0]["text"])
 
 
+exports = typer.Typer(no_args_is_help=True, help="Writes a model in the format of another library.")
+app.add_typer(exports, name="export")
+
+
+@exports.command()
+def hf(
+    out: Annotated[Path, typer.Argument(help="the folder to write; it must not exist")],
+    model: Annotated[Path | None, typer.Option(help="instead of models/model")] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="instead of data/tokenizer")] = None,
+) -> None:
+    """Writes a folder that transformers loads, after proof that its numbers are the same."""
+    from reprolm.export.command import export_hf
+
+    export_hf(_root(), out, model, tokenizer)
+
+
 def _run() -> None:
     # typer prints what is wrong with the command line itself (exit 2), and leaves with 130 on Ctrl-C
     app()
