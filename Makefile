@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-shapes check ui deps lock
+.PHONY: help setup repro test test-shapes test-pipelines test-heavy check ui deps lock
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,12 @@ test: .venv/ready-dev ## the tests
 
 test-shapes: .venv/ready-dev ## the tests of the model with the shapes in its annotations checked
 	pytest tests/model --jaxtyping-packages=reprolm.model,beartype.beartype -p no:xdist -o addopts=
+
+test-pipelines: .venv/ready-dev ## every preset, end to end in its smoke size
+	pytest tests/pipeline -m heavy
+
+test-heavy: .venv/ready-dev ## the tests that take minutes, those too
+	pytest -m heavy
 
 check: .venv/ready-dev ## style and types
 	ruff check

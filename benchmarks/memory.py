@@ -44,8 +44,8 @@ def steps(keep: bool) -> None:
         trainer = Trainer(run, Path(directory), Nobody())
         for step in range(STEPS):
             began = time.perf_counter()
-            loss = float(trainer.train_batch(step))
-            trainer.optim_step(step)
+            loss = float(trainer.step.train_batch(step)["train/loss"])
+            trainer.step.optim_step(step)
             seconds.append(time.perf_counter() - began)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     result = {

@@ -18,8 +18,9 @@ def main(stage: Stage) -> None:
     from reprolm.device import device, fingerprint
     from reprolm.train import finished
     from reprolm.train.key import checkpoint_key
-    from reprolm.train.loop import Run, Trainer
+    from reprolm.train.loop import Trainer
     from reprolm.train.publish import numbers, publish_curve, publish_model
+    from reprolm.train.run import Run
 
     tokens, on = verified(TOKENS), device(threads)
     bits = fingerprint(on, threads)
@@ -39,6 +40,7 @@ def main(stage: Stage) -> None:
         finished.remove(directory.parent, but=directory)
     stage.tag("device", bits["device"])
     stage.tag("resumed_from_step", str(began))
+    stage.tag("micro_batch_size", str(trainer.step.micro_batch_size))
     stage.artifact(CURVE, "plots")
     stage.outputs({"model": directory_digest(MODEL)})
 

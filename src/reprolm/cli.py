@@ -14,6 +14,13 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
 )
 
+preset_app = typer.Typer(no_args_is_help=True, help="Parameters of known systems: list, show, use.")
+app.add_typer(preset_app, name="preset")
+export_app = typer.Typer(no_args_is_help=True, help="Writes a model in the format of another library.")
+app.add_typer(export_app, name="export")
+Variants = Annotated[list[str] | None, typer.Option("--variant", help="may be given several times")]
+Size = Annotated[str | None, typer.Option("--size", help="smoke: runs in a minute on a laptop")]
+
 
 @app.callback()
 def _describe() -> None:
@@ -80,12 +87,42 @@ def sample(
     print(prompt + draw_samples(model, tokenizer, config, seed)[0]["text"])
 
 
-exports = typer.Typer(no_args_is_help=True, help="Writes a model in the format of another library.")
-app.add_typer(exports, name="export")
+@preset_app.command("list")
+def list_presets() -> None:
+    """Names the presets, with their variants and sizes."""
+    from reprolm.presets import presets
+
+    for each in presets(_root()):
+        print(f"{each.name}: {each.title}")
+        for kind, known in (("variants", each.variants), ("sizes", each.sizes)):
+            if known:
+                print(f"    {kind}: {', '.join(known)}")
 
 
-@exports.command()
-def hf(
+@preset_app.command("show")
+def show_preset(name: str, variant: Variants = None, size: Size = None) -> None:
+    """Prints a preset as it would become params.yaml."""
+    from reprolm.presets import preset, rendered
+
+    chosen = preset(_root(), name)
+    print(rendered(chosen, chosen.changes(variant or [], size)), end="")
+
+
+@preset_app.command("use")
+def use_preset(name: str, variant: Variants = None, size: Size = None) -> None:
+    """Makes a preset the params.yaml of this repository; the former one is kept."""
+    from reprolm.presets import preset, put, rendered
+
+    root = _root()
+    chosen = preset(root, name)
+    text = rendered(chosen, chosen.changes(variant or [], size))
+    if kept := put(root, text):
+        print(f"the former params.yaml is kept as {kept.relative_to(root)}")
+    print(f"params.yaml is {name} now: {chosen.title}")
+
+
+@export_app.command("hf")
+def export_huggingface(
     out: Annotated[Path, typer.Argument(help="the folder to write; it must not exist")],
     model: Annotated[Path | None, typer.Option(help="instead of models/model")] = None,
     tokenizer: Annotated[Path | None, typer.Option(help="instead of data/tokenizer")] = None,

@@ -189,16 +189,36 @@ def read_params(path: Path) -> dict[str, Any]:
 
 
 def chosen(config: Config, prefix: str = "") -> dict[str, Any]:
-    """The parameters that act, flat (`rope.theta`): options of a kind that was not chosen are left out."""
+    """The parameters that act, flat (`rope.theta`).
+
+    A group or a number that is called like a word of a selector acts where that word is chosen.
+    """
     fields = type(config).model_fields
     kinds = {word: key for key, field in fields.items() for word in words(field.annotation)}
     flat: dict[str, Any] = {}
     for key in fields:
-        value = getattr(config, key)
-        if isinstance(value, Config):
-            selector = kinds.get(key)
-            if selector is None or getattr(config, selector) == key:
-                flat |= chosen(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
+        value, selector = getattr(config, key), kinds.get(key)
+        if selector is not None and getattr(config, selector) != key:
+            continue
+        flat |= chosen(value, f"{prefix}{key}.") if isinstance(value, Config) else {f"{prefix}{key}": value}
     return flat
+
+
+def divisors(number: int) -> list[int]:
+    """The divisors of a positive number, ascending.
+
+    >>> divisors(12)
+    [1, 2, 3, 4, 6, 12]
+    """
+    return [part for part in range(1, number + 1) if number % part == 0]
+
+
+def nearest(found: int, valid: list[int]) -> str:
+    """The valid values on either side of what was found, in words.
+
+    >>> nearest(5, [1, 2, 3, 4, 6, 12])
+    '4 or 6'
+    """
+    below = [value for value in valid if value < found][-1:]
+    above = [value for value in valid if value > found][:1]
+    return " or ".join(map(str, below + above))

@@ -2,7 +2,21 @@
 
 import pytest
 
-from reprolm.evaluate.text import samples_as_text, text_statistics
+from reprolm.errors import ReprolmError
+from reprolm.evaluate.text import draw_samples, samples_as_text, text_statistics
+from reprolm.model.initialise import initialise
+from reprolm.model.transformer import Transformer
+from reprolm.tokenizers.character import CharacterTokenizer
+from reprolm.tokenizers.config import TokenizerConfig
+from tests.settings import model_config, raw, sample_config
+
+
+def test_a_prompt_that_the_vocabulary_cannot_write_is_named_as_the_parameter_that_it_is() -> None:
+    settings = TokenizerConfig.model_validate(raw("tokenizer", kind="character", end_of_document=False))
+    tokenizer = CharacterTokenizer.train(["abc"], settings)
+    model = initialise(Transformer(model_config(), tokenizer.vocab_size), seed=1).eval()
+    with pytest.raises(ReprolmError, match=r"^sample.prompts: "):
+        draw_samples(model, tokenizer, sample_config(prompts=["ab", "abz"]), seed=1)
 
 
 def test_repetition_and_variety_are_counted_in_words() -> None:

@@ -4,57 +4,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from reprolm.data.shards import Tokens
 from reprolm.errors import Exit, ReprolmError, Stopped
-from reprolm.store import directory_digest
-from reprolm.train.loop import Run, Trainer
-from reprolm.train.publish import numbers, publish_curve, publish_model
-from tests.settings import ROOT, model_config, train_config
-from tests.tokens import patterned, write_tokens
-
-
-class Memory:
-    """A recorder that remembers, and may act after a step."""
-
-    def __init__(self, after: int | None = None, action: Any = None) -> None:
-        self.points: list[tuple[int, dict[str, float]]] = []
-        self.after, self.action = after, action
-
-    def point(self, step: int, values: Mapping[str, float], at: float) -> None:
-        self.points.append((step, dict(values)))
-        if step == self.after:
-            self.action()
-
-
-def run(tmp_path: Path, **changes: Any) -> Run:
-    """A small run on tokens that have a pattern."""
-    directory = tmp_path / "tokens"
-    if not directory.exists():
-        write_tokens(directory, train=patterned(3000), validation=patterned(300, seed=1))
-    tokens = [Tokens(directory, split) for split in ("train", "validation")]
-    model = {key: changes.pop(key) for key in ("dropout",) if key in changes}
-    return Run(model_config(**model), train_config(**changes), 7, *tokens, torch.device("cpu"))
-
-
-def published(trainer: Trainer, out: Path) -> tuple[str, bytes, dict[str, Any]]:
-    """Everything that a finished run leaves."""
-    result = numbers(trainer)
-    publish_curve(trainer, out / "train.csv")
-    publish_model(trainer, out / "model", {"tokenizer": "x"})
-    return directory_digest(out / "model"), (out / "train.csv").read_bytes(), result
-
-
-def finished(run: Run, directory: Path, out: Path, recorder: Memory | None = None) -> Any:
-    trainer = Trainer(run, directory, recorder or Memory())
-    trainer.fit()
-    return published(trainer, out)
+from reprolm.train.loop import Trainer
+from reprolm.train.publish import publish_curve
+from tests.settings import ROOT, raw
+from tests.train.runs import Memory, finished, run
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
@@ -65,6 +25,22 @@ def test_the_loss_falls_towards_the_entropy_of_the_pattern(tmp_path: Path, optim
     losses = [values["train/loss"] for _, values in memory.points]
     assert losses[0] > 3.0
     assert sum(losses[-10:]) / 10 < 0.9  # the entropy of a choice of 0.8 against 0.2 is 0.50
+
+
+def test_the_experts_of_a_mixture_are_kept_busy_and_their_load_is_told(tmp_path: Path) -> None:
+    told = {}
+    for coefficient in (0.0, 0.3):
+        options = raw("model")["moe"] | {"balance_coefficient": coefficient}
+        config = run(tmp_path, feedforward="moe", moe=options, steps=60, batch_size=8, learning_rate=0.01)
+        trainer = Trainer(config, tmp_path / str(coefficient), memory := Memory())
+        trainer.fit()
+        publish_curve(trainer, tmp_path / "train.csv")
+        told[coefficient] = memory.points[-1][1]
+    header, *rows = (tmp_path / "train.csv").read_text().splitlines()
+    assert header.endswith("gradient_norm,balance_loss,heaviest_load")
+    assert all(len(row.split(",")) == len(header.split(",")) for row in rows)
+    assert 1.0 <= told[0.3]["train/heaviest_load"] < told[0.0]["train/heaviest_load"] <= 4.0
+    assert told[0.3]["train/balance_loss"] < told[0.0]["train/balance_loss"]
 
 
 class CrashError(Exception):

@@ -1,9 +1,12 @@
 """Samples of a model, and statistics of their text."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
+from reprolm.errors import ReprolmError
 from reprolm.generate.config import SampleConfig
 from reprolm.generate.decode import continued
 from reprolm.model.transformer import Transformer
@@ -21,10 +24,18 @@ def draw_samples(
     how = {"temperature": config.temperature, "top_k": config.top_k, "top_p": config.top_p}
     rows = []
     for prompt in config.prompts:
-        ids = torch.tensor(tokenizer.encode(prompt), dtype=torch.int64)
+        ids = torch.tensor(_ids(prompt, tokenizer), dtype=torch.int64)
         for index, text in enumerate(continued(model, ids, config, seed, tokenizer.end_of_document)):
             rows.append({"prompt": prompt, "draw": index, "text": tokenizer.decode(text), **how})
     return rows
+
+
+def _ids(prompt: str, tokenizer: Tokenizer) -> Sequence[int]:
+    try:
+        return tokenizer.encode(prompt)
+    except ReprolmError as error:
+        problems = [replace(problem, where="sample.prompts") for problem in error.problems]
+        raise ReprolmError(problems, error.exit) from error
 
 
 def samples_as_text(rows: list[dict[str, Any]]) -> str:

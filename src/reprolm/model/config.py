@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from reprolm.config import Config, rule
+from reprolm.config import Config, divisors, nearest, rule
 from reprolm.errors import Problem
 
 
@@ -161,23 +161,3 @@ class ModelConfig(Config):
             return None
         return Problem("context_length", f"is beyond model.learned.n_positions = {rows}", self.context_length,
                        f"at most {rows}, or n_positions null")  # fmt: skip
-
-
-def divisors(number: int) -> list[int]:
-    """The divisors of a positive number, ascending.
-
-    >>> divisors(12)
-    [1, 2, 3, 4, 6, 12]
-    """
-    return [part for part in range(1, number + 1) if number % part == 0]
-
-
-def nearest(found: int, valid: list[int]) -> str:
-    """The valid values on either side of what was found, in words.
-
-    >>> nearest(5, [1, 2, 3, 4, 6, 12])
-    '4 or 6'
-    """
-    below = [value for value in valid if value < found][-1:]
-    above = [value for value in valid if value > found][:1]
-    return " or ".join(map(str, below + above))

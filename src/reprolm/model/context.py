@@ -28,6 +28,16 @@ class Trace:
     attention: list[Float[Tensor, "B H T S"]] = field(default_factory=list)
     routing: list[Routing] = field(default_factory=list)
 
+    @property
+    def balance(self) -> Float[Tensor, ""]:
+        """The balance loss, mean over the layers."""
+        return torch.stack([layer.balance for layer in self.routing]).mean()
+
+    @property
+    def heaviest_load(self) -> Float[Tensor, ""]:
+        """The load of the busiest expert in units of an equal share: from 1 to E, mean over layers."""
+        return torch.stack([len(layer.load) * layer.load.max() for layer in self.routing]).mean()
+
 
 @dataclass(frozen=True)
 class Context:

@@ -18,7 +18,8 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "*axes D"]) -> Float[Tensor, "*axes D"]:
         """Normalises the last axis."""
-        return rms_norm(x, self.gain.shape, self.gain, self.epsilon)
+        # in half precision a norm of queries is given halves, and its gain is not: torch would not fuse them
+        return rms_norm(x.to(self.gain.dtype), self.gain.shape, self.gain, self.epsilon)
 
 
 class LayerNorm(nn.Module):

@@ -3,6 +3,7 @@
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from reprolm.errors import Exit, refuse
 from reprolm.model.block import Block
@@ -20,6 +21,8 @@ class Transformer(nn.Module):
         super().__init__()
         self.config, self.vocab_size = config, vocab_size
         self.embedding = nn.Embedding(vocab_size, config.d_model)
+        self.recompute = False
+        """Whether training keeps only what enters each block, and computes the rest again going backward."""
         self.position = position(config)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layers))
@@ -55,7 +58,8 @@ class Transformer(nn.Module):
         x = self.dropout(self.position.placed(self.embedding(tokens), at))
         context = Context(self.position, at, mask(self.position, at, documents, tokens), cache, trace)
         for block in self.blocks:
-            x = block(x, context)
+            again = self.recompute and torch.is_grad_enabled()
+            x = checkpoint(block, x, context, use_reentrant=False) if again else block(x, context)
         if cache:
             cache.length += tokens.shape[1]
         normed: Tensor = self.norm(x)

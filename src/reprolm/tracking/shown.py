@@ -45,5 +45,7 @@ CURVES = {
     "validation_loss": "validation/loss",
     "learning_rate": "train/learning_rate",
     "gradient_norm": "train/gradient_norm",
+    "balance_loss": "train/balance_loss",
+    "heaviest_load": "train/heaviest_load",
 }
 """The columns of plots/train.csv, and the series that they are."""

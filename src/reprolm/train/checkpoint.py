@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -24,6 +25,11 @@ class State:
     step: int = 0
     best_loss: float | None = None
     best_step: int = 0
+    validations_without_best: int = 0
+    micro_batch_size: int | None = None
+    """Sequences at once, which memory may have halved."""
+    loss_scale: dict[str, Any] | None = None
+    """That of float16."""
     curve: int = 0
     """A checksum of the curve so far, which a resumed run goes on with."""
 

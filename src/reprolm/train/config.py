@@ -1,19 +1,29 @@
 """Section `train`: the optimizer, the schedule, the horizon, and how often to look."""
 
+import math
 from typing import Literal
 
 from pydantic import Field
 
-from reprolm.config import Config, rule
-from reprolm.errors import Problem
+from reprolm.config import Config, divisors, nearest, rule
+from reprolm.errors import Exit, Problem, refuse
 from reprolm.optim.config import AdamConfig, MuonConfig
 
 
 class TrainConfig(Config):
     """How the model is trained."""
 
+    horizon: Literal["steps", "tokens", "epochs"]
+    """What says how long training goes on; the number stands beside it under the same name."""
     steps: int = Field(ge=1)
+    tokens: int = Field(ge=1)
+    epochs: float = Field(gt=0)
     batch_size: int = Field(ge=1)
+    micro_batch_size: int | None = Field(ge=1)
+    """Sequences that are computed at once; null: the whole batch."""
+    on_out_of_memory: Literal["stop", "halve"]
+    activation_checkpointing: bool
+    compile: bool
     optimizer: Literal["adamw", "muon"]
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
@@ -23,15 +33,44 @@ class TrainConfig(Config):
     schedule: Literal["cosine", "linear", "constant"]
     warmup_steps: int = Field(ge=0)
     final_learning_rate_share: float = Field(ge=0, le=1)
-    precision: Literal["float32"]
+    precision: Literal["float32", "bfloat16", "float16"]
+    patience_validations: int | None = Field(ge=1)
+    """Training ends after so many validations without a new best; null: at the horizon."""
     validate_every_steps: int = Field(ge=1)
     log_every_steps: int = Field(ge=1)
     checkpoint_every_steps: int = Field(ge=1)
 
+    def total_steps(self, step_tokens: int, epoch_steps: float) -> int:
+        """The steps of the run, from the tokens of a step and the steps of an epoch.
+
+        Raises:
+            ReprolmError: the warm-up would not end (exit 2).
+        """
+        if self.horizon == "tokens":
+            steps = math.ceil(self.tokens / step_tokens)
+        elif self.horizon == "epochs":
+            steps = math.ceil(self.epochs * epoch_steps)
+        else:
+            steps = self.steps
+        if self.warmup_steps >= steps:
+            what = f"is not below the {steps} steps of train.{self.horizon}"
+            want = f"at most {steps - 1}"
+            raise refuse("train.warmup_steps", what, got=self.warmup_steps, want=want, exit=Exit.PARAMETERS)
+        return steps
+
     @rule
     def warmup_ends(self) -> Problem | None:
         """The warm-up is a part of the run."""
-        if self.warmup_steps < self.steps:
+        if self.horizon != "steps" or self.warmup_steps < self.steps:
             return None
         return Problem("warmup_steps", f"is not below train.steps = {self.steps}", self.warmup_steps,
                        f"at most {self.steps - 1}")  # fmt: skip
+
+    @rule
+    def parts_make_the_batch(self) -> Problem | None:
+        """Parts of one size fill a batch."""
+        part, batch = self.micro_batch_size, self.batch_size
+        if part is None or batch % part == 0:
+            return None
+        return Problem("micro_batch_size", f"does not divide train.batch_size = {batch}", part,
+                       nearest(part, divisors(batch)))  # fmt: skip

@@ -8,7 +8,7 @@ from reprolm.model.config import ModelConfig
 from reprolm.store import digest, file_sha256
 from reprolm.train.config import TrainConfig
 
-FREE = ("checkpoint_every_steps",)
+FREE = ("checkpoint_every_steps", "on_out_of_memory")
 """Parameters that change no output: a run that was killed may be resumed with other values."""
 CODE = ("data", "model", "optim", "train", "device.py", "seeds.py", "evaluate/loss.py")
 

@@ -2,35 +2,29 @@
 
 import functools
 import math
-import signal
 import time
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Any, Protocol
 
 import torch
-from torch.nn.functional import cross_entropy
 
-from reprolm.data.batches import Batches
-from reprolm.data.shards import Tokens
 from reprolm.errors import Exit, Stopped, refuse
 from reprolm.evaluate.loss import mean_loss
 from reprolm.journal import Journal, read
-from reprolm.model.config import ModelConfig
 from reprolm.model.initialise import initialise
 from reprolm.model.storage import weights
 from reprolm.model.transformer import Transformer
-from reprolm.optim.groups import optimizers, set_share
-from reprolm.optim.schedule import share
+from reprolm.optim.groups import optimizers
 from reprolm.progress import Progress
-from reprolm.seeds import stream
 from reprolm.store import canonical
 from reprolm.train.checkpoint import Checkpoints, State, Tensors
-from reprolm.train.config import TrainConfig
+from reprolm.train.precision import LossScale
+from reprolm.train.run import Run
+from reprolm.train.signals import Signals
+from reprolm.train.step import Step
 
 VALIDATION_BATCH_TOKENS = 8192
 
@@ -40,18 +34,6 @@ class Recorder(Protocol):
 
     def point(self, step: int, values: Mapping[str, float], at: float) -> None:
         """Numbers that hold after `step` steps, at a time in seconds since 1970."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """What is trained, and on what."""
-
-    model: ModelConfig
-    train: TrainConfig
-    seed: int
-    training: Tokens
-    validation: Tokens
-    device: torch.device
 
 
 def _chained(sum_before: int, record: dict[str, Any]) -> int:
@@ -73,14 +55,20 @@ class Trainer:
         rates = (config.learning_rate, config.weight_decay)
         made = optimizers(model, config.optimizer, rates, config.adam, config.muon)
         self.tensors = Tensors(model, made, weights(model))
+        self.step = Step(run, model, made)
         self.checkpoints = Checkpoints(directory)
         self.curve = Journal(directory / "curve.jsonl")
         self.state = self.checkpoints.restore(self.tensors, self._curve_problem)
-        self.batches = Batches(run.training, config.batch_size, run.model.context_length, run.seed)
-        self.step_tokens = config.batch_size * run.model.context_length
-        self._stop: Exit | None = None
-        self._clock = (time.monotonic(), self.state.step)
+        self._resume()
+        self._signals = Signals()
+        self._start_clock()
         self._replay()
+
+    def _resume(self) -> None:
+        """What the state remembers of a step's own memory."""
+        self.step.micro_batch_size = self.state.micro_batch_size or self.step.micro_batch_size
+        if self.step.precision.scale is not None and self.state.loss_scale:
+            self.step.precision.scale = LossScale(**self.state.loss_scale)
 
     def _replay(self) -> None:
         """Tells the recorder what happened up to the checkpoint; what came after it will happen again."""
@@ -104,64 +92,56 @@ class Trainer:
             Stopped: a signal came; a checkpoint was written first (exit 130 or 143).
             ReprolmError: the loss is not finite (exit 72).
         """
-        config, total = self.run.train, self.run.train.steps * self.step_tokens
-        done = self.state.step * self.step_tokens
-        if self.state.step:
-            print(f"train: resumes after step {self.state.step:,} of {config.steps:,}", flush=True)
-        with self._signals(), Progress("train", total, "tokens", done=done) as progress:
-            while self.state.step < config.steps:
+        tokens, state = self.step.tokens, self.state
+        if state.step:
+            print(f"train: resumes after step {state.step:,} of {self.step.total:,}", flush=True)
+        bar = Progress("train", self.step.total * tokens, "tokens", done=state.step * tokens)
+        with self._signals.heard(), bar as progress:
+            while not self.ended:
                 values = self._step()
-                progress.advance(self.step_tokens, **self._shown(values))
-                if self._stop is not None or self._due(config.checkpoint_every_steps):
-                    self.curve.sync()
-                    self.checkpoints.save(self.state, self.tensors)
-                if self._stop is not None:
-                    raise Stopped(self._stop)
-        return self.state
+                progress.advance(tokens, **self._shown(values))
+                if self._signals.stop is not None or self._due(self.run.train.checkpoint_every_steps):
+                    self._save()
+                if self._signals.stop is not None:
+                    raise Stopped(self._signals.stop)
+        return state
+
+    @property
+    def ended(self) -> bool:
+        """Whether the horizon is reached, or patience is at its end."""
+        patience = self.run.train.patience_validations
+        tired = patience is not None and self.state.validations_without_best >= patience
+        return tired or self.state.step >= self.step.total
+
+    def _save(self) -> None:
+        self.curve.sync()
+        self.state.micro_batch_size = self.step.micro_batch_size
+        if self.step.precision.scale is not None:
+            self.state.loss_scale = asdict(self.step.precision.scale)
+        self.checkpoints.save(self.state, self.tensors)
 
     def _step(self) -> dict[str, float]:
         """One optimizer step, and the looks that are due after it."""
-        loss = self.train_batch(self.state.step)
-        norm = self.optim_step(self.state.step)
+        losses = self.step.train_batch(self.state.step)
+        norm = self.step.optim_step(self.state.step)
         self.state.step += 1
-        self._refuse_non_finite(loss, norm)
+        self._refuse_non_finite(losses["train/loss"], norm)
         values: dict[str, float] = {}
-        if self._due(self.run.train.log_every_steps):
-            values |= {"train/loss": float(loss), "train/gradient_norm": float(norm)}
-            values |= {"train/learning_rate": self.tensors.optimizers[0].param_groups[0]["lr"]}
-            values |= {"train/tokens_per_second": self._rate()}
+        rate = self._rate()
         if self._due(self.run.train.validate_every_steps):
             values["validation/loss"] = self._validate()
+            self._start_clock()
+        if self._due(self.run.train.log_every_steps) or self.ended:
+            self._start_clock()
+            values |= {name: float(value) for name, value in losses.items()}
+            values |= {"train/gradient_norm": float(norm), "train/tokens_per_second": rate}
+            values |= {"train/learning_rate": self.tensors.optimizers[0].param_groups[0]["lr"]}
         if values:
             self._record(values)
         return values
 
-    def train_batch(self, step: int) -> torch.Tensor:
-        """Forward and backward over the batch of a step; the loss is the mean over its tokens, in nats."""
-        inputs, targets = (torch.from_numpy(part).to(self.run.device) for part in self.batches.at(step))
-        torch.manual_seed(stream(self.run.seed, "dropout", step))
-        logits = self.tensors.model.train()(inputs)
-        loss = cross_entropy(logits.float().flatten(0, 1), targets.flatten())
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss.detach()
-
-    def optim_step(self, step: int) -> torch.Tensor:
-        """Clips and applies the gradients; returns their norm before clipping."""
-        config = self.run.train
-        limit = config.max_grad_norm if config.max_grad_norm is not None else math.inf
-        norm = torch.nn.utils.clip_grad_norm_(self.tensors.model.parameters(), limit)
-        factor = share(
-            config.schedule, step, warmup_steps=config.warmup_steps, steps=config.steps,
-            final=config.final_learning_rate_share,
-        )  # fmt: skip
-        set_share(self.tensors.optimizers, factor)
-        for optimizer in self.tensors.optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        return norm
-
     def _due(self, every: int) -> bool:
-        return self.state.step % every == 0 or self.state.step == self.run.train.steps
+        return self.state.step % every == 0 or self.state.step == self.step.total
 
     def _validate(self) -> float:
         """The loss over the whole validation split; keeps the weights if it is the best so far."""
@@ -172,7 +152,9 @@ class Trainer:
             raise refuse(
                 f"step {self.state.step}", "the validation loss is not finite", got=loss, exit=Exit.DIVERGED
             )
+        self.state.validations_without_best += 1
         if self.state.best_loss is None or loss < self.state.best_loss:
+            self.state.validations_without_best = 0
             self.state.best_loss, self.state.best_step = loss, self.state.step
             self.tensors.best = {name: tensor.clone() for name, tensor in weights(self.tensors.model).items()}
         return loss
@@ -181,9 +163,11 @@ class Trainer:
         # on a GPU reading the numbers waits for it, so that only steps that are kept or shown are looked at
         config = self.run.train
         looks = (config.log_every_steps, config.checkpoint_every_steps, config.validate_every_steps)
-        if self.run.device.type != "cpu" and self._stop is None and not any(map(self._due, looks)):
+        if self.run.device.type != "cpu" and self._signals.stop is None and not any(map(self._due, looks)):
             return
-        if not (math.isfinite(loss) and math.isfinite(norm)):
+        # an overflow of float16 is left out by the loss scale, which has its own end
+        finite = math.isfinite(norm) or self.step.precision.scale is not None
+        if not (math.isfinite(loss) and finite):
             rate = self.tensors.optimizers[0].param_groups[0]["lr"]
             got = f"loss {float(loss)}, gradient norm {float(norm)}, learning rate {rate:.3g}"
             where, want = f"step {self.state.step}", "a lower train.learning_rate or a longer warm-up"
@@ -191,11 +175,13 @@ class Trainer:
                 where, "the loss or its gradient is not finite", got=got, want=want, exit=Exit.DIVERGED
             )
 
-    def _rate(self) -> float:
-        """Tokens a second since the last look."""
-        then, step = self._clock
+    def _start_clock(self) -> None:
         self._clock = (time.monotonic(), self.state.step)
-        return (self.state.step - step) * self.step_tokens / max(self._clock[0] - then, 1e-9)
+
+    def _rate(self) -> float:
+        """Tokens a second since the clock was started, after the last look; validation is not counted."""
+        then, step = self._clock
+        return (self.state.step - step) * self.step.tokens / max(time.monotonic() - then, 1e-9)
 
     def _record(self, values: dict[str, float]) -> None:
         at = time.time()
@@ -207,19 +193,3 @@ class Trainer:
     def _shown(self, values: dict[str, float]) -> dict[str, float]:
         shown = {"loss": values["train/loss"]} if "train/loss" in values else {}
         return shown | ({"best": self.state.best_loss} if self.state.best_loss is not None else {})
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """SIGTERM and Ctrl-C end the run after the step, with a checkpoint; a second one ends it at once."""
-
-        def handle(number: int, frame: FrameType | None) -> Any:  # noqa: ARG001
-            if self._stop is not None:
-                raise Stopped(self._stop)
-            self._stop = Exit(128 + number)
-
-        before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)

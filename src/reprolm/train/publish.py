@@ -18,6 +18,8 @@ COLUMNS = {
     "learning_rate": "train/learning_rate",
     "gradient_norm": "train/gradient_norm",
 }
+SOMETIMES = {"balance_loss": "train/balance_loss", "heaviest_load": "train/heaviest_load"}
+"""Columns of models that have such a thing."""
 
 
 def publish_model(trainer: Trainer, out: Path, facts: dict[str, Any]) -> None:
@@ -34,10 +36,13 @@ def publish_curve(trainer: Trainer, out: Path) -> None:
     """Publishes the curve as CSV, a row for each step that was looked at; no timings: they always differ."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["step", "tokens", *COLUMNS])
-    for record in read(trainer.curve.path)[0]:
-        numbers = [record["values"].get(name, "") for name in COLUMNS.values()]
-        writer.writerow([record["step"], record["step"] * trainer.step_tokens, *numbers])
+    records = read(trainer.curve.path)[0]
+    told = {name for record in records for name in record["values"]}
+    columns = COLUMNS | {column: name for column, name in SOMETIMES.items() if name in told}
+    writer.writerow(["step", "tokens", *columns])
+    for record in records:
+        numbers = [record["values"].get(name, "") for name in columns.values()]
+        writer.writerow([record["step"], record["step"] * trainer.step.tokens, *numbers])
     publish_file(out, text.getvalue())
 
 
@@ -46,13 +51,14 @@ def numbers(trainer: Trainer) -> dict[str, Any]:
     model, state = trainer.tensors.model, trainer.state
     losses = [r["values"]["train/loss"] for r in read(trainer.curve.path)[0] if "train/loss" in r["values"]]
     tail = losses[-max(1, len(losses) // 20) :]
+    step = trainer.step
     return {
         "best_validation_loss": state.best_loss,
         "best_step": state.best_step,
         "final_train_loss": sum(tail) / len(tail),
         "steps": state.step,
-        "tokens": state.step * trainer.step_tokens,
-        "epochs": state.step * trainer.batches.batch_size / trainer.batches.windows,
+        "tokens": state.step * step.tokens,
+        "epochs": state.step * step.batches.batch_size / step.batches.windows,
         "parameters": parameters(model),
         "flops_per_token": flops_per_token(model),
     }

@@ -1,0 +1,21 @@
+"""What is trained, and on what."""
+
+from dataclasses import dataclass
+
+import torch
+
+from reprolm.data.shards import Tokens
+from reprolm.model.config import ModelConfig
+from reprolm.train.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that decides what a training run computes."""
+
+    model: ModelConfig
+    train: TrainConfig
+    seed: int
+    training: Tokens
+    validation: Tokens
+    device: torch.device

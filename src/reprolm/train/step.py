@@ -1,0 +1,126 @@
+"""A step of training: forward and backward over a batch, then the optimizers."""
+
+import math
+import sys
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from reprolm.data.batches import Batches
+from reprolm.errors import Exit, refuse
+from reprolm.model.context import Trace
+from reprolm.model.transformer import Transformer
+from reprolm.optim.groups import set_share
+from reprolm.optim.schedule import share
+from reprolm.seeds import stream
+from reprolm.train.precision import Precision
+from reprolm.train.run import Run
+
+
+class Step:
+    """`train_batch` and `optim_step`: together a function of the seed, the step's number and the weights."""
+
+    def __init__(self, run: Run, model: Transformer, optimizers: list[torch.optim.Optimizer]) -> None:
+        self.run, self.model, self.optimizers = run, model, optimizers
+        model.recompute = run.train.activation_checkpointing
+        self._computed = torch.compile(model) if run.train.compile else model
+        self.batches = Batches(run.training, run.train.batch_size, run.model.context_length, run.seed)
+        self.tokens = run.train.batch_size * run.model.context_length
+        self.total = run.train.total_steps(self.tokens, self.batches.windows / run.train.batch_size)
+        self.micro_batch_size = run.train.micro_batch_size or run.train.batch_size
+        self.precision = Precision(run.train.precision, run.device)
+
+    def train_batch(self, step: int) -> dict[str, Tensor]:
+        """Forward and backward over the batch of a step; the loss is the mean over its tokens, in nats.
+
+        The experts of a mixture are kept busy by their balance loss; it is told beside the loss, not in it.
+
+        Raises:
+            ReprolmError: memory does not suffice, and smaller parts are not allowed or possible (exit 71).
+        """
+        while True:
+            try:
+                return self._accumulated(step)
+            except (RuntimeError, MemoryError) as error:
+                if not _out_of_memory(error):
+                    raise
+                self._halve(error)
+
+    def _accumulated(self, step: int) -> dict[str, Tensor]:
+        inputs, targets = (torch.from_numpy(part).to(self.run.device) for part in self.batches.at(step))
+        self.model.train()
+        sizes = self.micro_batch_size
+        parts = zip(torch.split(inputs, sizes), torch.split(targets, sizes), strict=True)
+        told: dict[str, Tensor] = {}
+        for index, (x, y) in enumerate(parts):
+            torch.manual_seed(stream(self.run.seed, "dropout", step, index))
+            for name, value in self._part(x, y, targets.numel()).items():
+                told[name] = told[name] + value if name in told else value
+        return told
+
+    def _part(self, inputs: Tensor, targets: Tensor, counted: int) -> dict[str, Tensor]:
+        """Adds the gradient of a part; its loss is the sum over its tokens, divided by those of the step."""
+        trace = Trace()
+        with self.precision.computing():
+            logits = self._computed(inputs, trace=trace)
+        nats = cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="sum")
+        objective = loss = nats / counted
+        told = {"train/loss": loss.detach()}
+        if trace.routing:
+            part = targets.numel() / counted
+            objective = loss + self.run.model.moe.balance_coefficient * part * trace.balance
+            told |= {"train/balance_loss": part * trace.balance.detach()}
+            told |= {"train/heaviest_load": part * trace.heaviest_load}
+        self.precision.backward(objective)
+        return told
+
+    def optim_step(self, step: int) -> Tensor:
+        """Clips and applies the gradients; returns their norm before clipping."""
+        config, scale = self.run.train, self.precision.scale
+        parameters = list(self.model.parameters())
+        if scale is not None:
+            scale.unscale(parameters)
+        limit = config.max_grad_norm if config.max_grad_norm is not None else math.inf
+        norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
+        factor = share(
+            config.schedule, step, warmup_steps=config.warmup_steps, steps=self.total,
+            final=config.final_learning_rate_share,
+        )  # fmt: skip
+        set_share(self.optimizers, factor)
+        overflowed = scale is not None and not math.isfinite(norm)
+        for optimizer in self.optimizers:
+            if not overflowed:
+                optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        if scale is not None:
+            scale.update(overflowed=overflowed)
+        return norm
+
+    def _halve(self, error: Exception) -> None:
+        """Goes on with parts of half the size.
+
+        Raises:
+            ReprolmError: that is not wanted, or a part is a single sequence already (exit 71).
+        """
+        smaller = self.micro_batch_size // 2
+        if self.run.train.on_out_of_memory == "stop" or not smaller:
+            want = f"train.micro_batch_size: {smaller}, or train.on_out_of_memory: halve"
+            want = want if smaller else "a smaller model, or train.activation_checkpointing: true"
+            got = f"{self.micro_batch_size} sequences at once"
+            raise refuse("train.micro_batch_size", "needs more memory than there is", got=got, want=want,
+                         exit=Exit.MEMORY) from error  # fmt: skip
+        print(f"train: out of memory; goes on with {smaller} sequences at once", file=sys.stderr)
+        self.micro_batch_size = smaller
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        if self.run.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _out_of_memory(error: Exception) -> bool:
+    # the CPU allocator has no error class of its own
+    words = ("can't allocate memory", "not enough memory")
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
+        word in str(error) for word in words
+    )

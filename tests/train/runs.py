@@ -1,0 +1,56 @@
+"""Small training runs, and a recorder that remembers."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reprolm.data.shards import Tokens
+from reprolm.store import directory_digest
+from reprolm.train.loop import Trainer
+from reprolm.train.publish import numbers, publish_curve, publish_model
+from reprolm.train.run import Run
+from tests.settings import model_config, train_config
+from tests.tokens import patterned, write_tokens
+
+
+class Memory:
+    """A recorder that remembers, and may act after a step."""
+
+    def __init__(self, after: int | None = None, action: Any = None) -> None:
+        self.points: list[tuple[int, dict[str, float]]] = []
+        self.after, self.action = after, action
+
+    def point(self, step: int, values: Mapping[str, float], at: float) -> None:
+        self.points.append((step, dict(values)))
+        if step == self.after:
+            self.action()
+
+
+def run(tmp_path: Path, **changes: Any) -> Run:
+    """A small run on tokens that have a pattern."""
+    directory = tmp_path / "tokens"
+    if not directory.exists():
+        write_tokens(directory, train=patterned(3000), validation=patterned(300, seed=1))
+    tokens = [Tokens(directory, split) for split in ("train", "validation")]
+    model = {
+        key: changes.pop(key)
+        for key in ("dropout", "feedforward", "moe", "n_layers", "position")
+        if key in changes
+    }
+    return Run(model_config(**model), train_config(**changes), 7, *tokens, torch.device("cpu"))
+
+
+def published(trainer: Trainer, out: Path) -> tuple[str, bytes, dict[str, Any]]:
+    """Everything that a finished run leaves."""
+    result = numbers(trainer)
+    publish_curve(trainer, out / "train.csv")
+    publish_model(trainer, out / "model", {"tokenizer": "x"})
+    return directory_digest(out / "model"), (out / "train.csv").read_bytes(), result
+
+
+def finished(run: Run, directory: Path, out: Path, recorder: Memory | None = None) -> Any:
+    trainer = Trainer(run, directory, recorder or Memory())
+    trainer.fit()
+    return published(trainer, out)
