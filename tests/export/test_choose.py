@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from reprolm.config import read_params, section
 from reprolm.errors import Exit, ReprolmError
 from reprolm.export.choose import layout_for
+from reprolm.model.config import ModelConfig
 from tests.export.cases import ALIBI, MOE, PLAIN
-from tests.settings import model_config, raw
+from tests.settings import ROOT, model_config, raw
 
 HEAD = {"bias": raw("model")["bias"] | {"head": True}}
 
@@ -48,6 +50,15 @@ def test_the_default_model_has_a_layout() -> None:
 def test_what_stands_in_the_way_of_the_nearest_layout_is_named(kinds: dict[str, Any], line: str) -> None:
     said = "cannot be expressed by the nearest layout of Hugging Face,"
     assert problems(**kinds) == [line.replace("…", said)]
+
+
+@pytest.mark.parametrize(
+    ("name", "layout"),
+    [("first_principles", "GPT-2"), ("minigpt", "GPT-2"), ("moe_gqa", "Qwen2-MoE"), ("tinystories", "Llama")],
+)
+def test_presets_have_layouts(name: str, layout: str) -> None:
+    config = section(read_params(ROOT / "presets" / f"{name}.yaml"), "model", ModelConfig)
+    assert layout_for(config, vocab_size=65).name == layout
 
 
 def test_a_bias_of_the_head_needs_a_vocabulary_no_larger_than_the_width() -> None:

@@ -18,7 +18,6 @@ from reprolm.export.llama import (
 )
 from reprolm.model.config import ModelConfig
 
-QUERY_KEY_VALUE = ("attention.query", "attention.key", "attention.value")
 MIXTRAL_NAMES = {"gate": "w1", "down": "w2", "up": "w3"}
 
 

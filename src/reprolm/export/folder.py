@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from pathlib import Path
 
 from safetensors.torch import save
@@ -40,6 +41,8 @@ def export(model_at: Path, tokenizer_at: Path, tokens: Path, out: Path) -> tuple
     with publish_directory(out) as folder:
         write_model(model, layout, tokenizer.end_of_document, folder)
         write_tokenizer(tokenizer_at, tokenizer, model.config.context_length, folder)
+        count, words = asked.windows.numel(), "tokens through transformers and here"
+        print(f"export: {layout.name}; {count:,} {asked.source} {words}", file=sys.stderr)
         parity = proved(out, folder, model, tokenizer, asked)
         (folder / "README.md").write_text(card(model, layout, origin, asked, parity), encoding="utf-8")
     return layout, parity
