@@ -21,6 +21,7 @@ from reprolm.corpus.hygiene import Hygiene
 from reprolm.corpus.mixture import Limited, Mixture
 from reprolm.corpus.read import SPLITS
 from reprolm.corpus.split import by_document, by_position, unit
+from reprolm.corpus.synthetic.source import Synthetic
 from reprolm.corpus.text import CHUNK_BYTES, Source, mapped
 from reprolm.corpus.url import Url
 from reprolm.errors import refuse
@@ -48,6 +49,7 @@ def _single(name: str, config: DataConfig, cache: Path) -> Source:
         "files": lambda: Files(config.files, strict=strict),
         "url": lambda: Url(config.url, cache, strict=strict),
         "huggingface": lambda: HuggingFace(config.huggingface),
+        "synthetic": lambda: Synthetic(config.synthetic),
     }
     return made[name]()
 
@@ -185,6 +187,7 @@ def _parameter(config: DataConfig) -> str:
         "files": "data.files.path",
         "url": "data.url.name",
         "huggingface": "data.huggingface.dataset",
+        "synthetic": "data.synthetic.documents",
         "mixture": "data.mixture",
     }[config.source]
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from reprolm.config import Config, rule
+from reprolm.corpus.synthetic.config import SyntheticConfig
 from reprolm.errors import Problem
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
@@ -149,7 +150,7 @@ class MixtureConfig(Config):
 class DataConfig(Config):
     """The section `data`."""
 
-    source: Literal["docstrings", "files", "url", "huggingface", "mixture"]
+    source: Literal["docstrings", "files", "url", "huggingface", "synthetic", "mixture"]
     split: SplitConfig
     limit: LimitConfig
     hygiene: HygieneConfig
@@ -157,6 +158,7 @@ class DataConfig(Config):
     files: FilesConfig
     url: UrlConfig
     huggingface: HuggingFaceConfig
+    synthetic: SyntheticConfig
     mixture: MixtureConfig
 
     @property

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from reprolm.data.shards import Tokens
 from reprolm.evaluate.config import EvaluateConfig
+from reprolm.evaluate.excess import Excess
 from reprolm.evaluate.loss import Scored, scored
 from reprolm.evaluate.references import Bigram, compressed_bits_per_byte, uniform_nats
 from reprolm.model.transformer import Transformer
@@ -80,16 +81,27 @@ class ByPosition:
         return text.getvalue()
 
 
+@dataclass(frozen=True)
+class Judged:
+    """The text of a split, and −ln p of each byte under the process that wrote it, where that is known."""
+
+    content: bytes
+    oracle_nats: NDArray[np.float64] | None = None
+
+
 def judge(
-    model: Transformer, tokens: Tokens, config: EvaluateConfig, *, window: int, stride: int
+    model: Transformer, tokens: Tokens, config: EvaluateConfig, *, stride: int, excess: Excess | None = None
 ) -> tuple[Total, ByPosition]:
-    """Scores the model on a stream with windows of `window` inputs that start `stride` apart."""
+    """Scores the model on a stream, in windows as long as its context that start `stride` apart."""
+    window = model.config.context_length
     total, by_position = Total(tokens.token_bytes), ByPosition()
     parts = scored(model, tokens, window=window, stride=stride, batch_size=config.batch_size)
     with Progress(f"evaluate (stride {stride})", len(tokens) - 1, "tokens") as progress:
         for part in parts:
             total.add(part.targets, part.nats)
             by_position.add(part)
+            if excess is not None:
+                excess.add(part)
             progress.advance(len(part.targets))
     return total, by_position
 
@@ -108,15 +120,26 @@ def references(training: Tokens, tokens: Tokens, text: bytes) -> dict[str, float
 
 
 def evaluate(
-    model: Transformer, training: Tokens, tokens: Tokens, text: bytes, config: EvaluateConfig
+    model: Transformer, training: Tokens, tokens: Tokens, text: Judged, config: EvaluateConfig
 ) -> tuple[dict[str, Any], ByPosition]:
-    """The numbers of `metrics/evaluate.json`: disjoint windows, as in training, and `stride` apart."""
-    window = model.config.context_length
-    disjoint, by_position = judge(model, tokens, config, window=window, stride=window)
+    """The numbers of `metrics/evaluate.json`: disjoint windows, as in training, and `stride` apart.
+
+    Raises:
+        ReprolmError: the model is better than the process that wrote the text (exit 76).
+    """
+    window, excess = model.config.context_length, None
+    if text.oracle_nats is not None:
+        first = int(tokens.token_bytes[int(tokens[0:1][0])])
+        excess = Excess(tokens.token_bytes, text.oracle_nats, first)
+    disjoint, by_position = judge(model, tokens, config, stride=window, excess=excess)
     metrics: dict[str, Any] = {"split": config.split, **disjoint.summary()}
     metrics |= {"targets": disjoint.targets, "text_bytes": disjoint.text_bytes, "window": window}
     if config.stride < window:
-        sliding, _ = judge(model, tokens, config, window=window, stride=config.stride)
+        sliding, _ = judge(model, tokens, config, stride=config.stride)
         metrics["sliding"] = {"stride": config.stride, **sliding.summary()}
-    metrics["references"] = references(training, tokens, text)
+    metrics["references"] = references(training, tokens, text.content)
+    if excess is not None and text.oracle_nats is not None:
+        metrics["excess"] = excess.summary()
+        floor = float(text.oracle_nats.sum()) / (math.log(2) * len(text.oracle_nats))
+        metrics["references"]["floor"] = floor
     return metrics, by_position
