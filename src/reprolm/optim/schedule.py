@@ -91,4 +91,4 @@ FALLS: dict[str, Callable[[OptimConfig, int, float], float]] = {
     "inverse_square_root": _inverse_square_root,
     "plateau": _flat,
 }
-"""How far the rate is down, from 0 to 1, so many steps after the warm-up, a share of all that come after it."""
+"""How far down the rate is, from 0 to 1, by the steps after the warm-up and their share of all such steps."""
