@@ -12,8 +12,25 @@ import torch
 
 from reprolm.errors import Exit, ReprolmError, Stopped
 from reprolm.train.loop import Trainer
-from tests.settings import ROOT
+from reprolm.train.publish import publish_curve
+from tests.settings import ROOT, raw
 from tests.train.runs import CrashError, Memory, crash, finished, run
+
+
+def test_the_experts_of_a_mixture_are_kept_busy_and_their_load_is_told(tmp_path: Path) -> None:
+    told = {}
+    for coefficient in (0.0, 0.3):
+        options = raw("model")["moe"] | {"balance_coefficient": coefficient}
+        config = run(tmp_path, feedforward="moe", moe=options, steps=60, batch_size=8, learning_rate=0.01)
+        trainer = Trainer(config, tmp_path / str(coefficient), memory := Memory())
+        trainer.fit()
+        publish_curve(trainer, tmp_path / "train.csv")
+        told[coefficient] = memory.points[-1][1]
+    header, *rows = (tmp_path / "train.csv").read_text().splitlines()
+    assert header.endswith("gradient_norm,balance_loss,heaviest_load")
+    assert all(len(row.split(",")) == len(header.split(",")) for row in rows)
+    assert 1.0 <= told[0.3]["train/heaviest_load"] < told[0.0]["train/heaviest_load"] <= 4.0
+    assert told[0.3]["train/balance_loss"] < told[0.0]["train/balance_loss"]
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
@@ -126,7 +143,7 @@ import sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from tests.train.test_loop import Memory, finished, run
+from tests.train.test_loop import CrashError, Memory, crash, finished, run
 base = Path(sys.argv[1])
 print(finished(run(base, dropout=0.1), base / sys.argv[2], base / f"out-{sys.argv[2]}"))
 """
