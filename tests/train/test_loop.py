@@ -143,7 +143,7 @@ import sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from tests.train.test_loop import CrashError, Memory, crash, finished, run
+from tests.train.test_loop import Memory, finished, run
 base = Path(sys.argv[1])
 print(finished(run(base, dropout=0.1), base / sys.argv[2], base / f"out-{sys.argv[2]}"))
 """
