@@ -18,7 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "device": set(),
     "store": {"errors"},
     "journal": {"errors", "store"},
-    "tokenizers": BELOW | {"corpus.read"},
+    "tokenizers": BELOW | {"corpus.read", "corpus.text"},
     "model": BELOW,
     "optim": BELOW,
     "corpus": BELOW,

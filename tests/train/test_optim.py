@@ -54,11 +54,11 @@ def test_a_run_with_an_average_and_a_plateau_that_dies_ends_byte_identical(
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("parts", [None, 2])
+@pytest.mark.parametrize(("parts", "windows"), [(None, "packed"), (2, "packed"), (2, "padded")])
 def test_the_chunked_loss_leads_to_the_curve_of_torch(
-    tmp_path: Path, precision: str, parts: int | None
+    tmp_path: Path, precision: str, parts: int | None, windows: str
 ) -> None:
-    options = {"steps": 30, "precision": precision, "micro_batch_size": parts}
+    options = {"steps": 30, "precision": precision, "micro_batch_size": parts, "windows": windows}
     theirs, ours = (
         curve(tmp_path, loss, loss=loss, **options)[1]["train/loss"] for loss in ("torch", "chunked")
     )

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from reprolm.corpus.text import FORGET_BYTES, forget
+
 PIECE_BYTES = 1 << 16
 
 
@@ -21,6 +23,8 @@ def pieces(document: bytes | memoryview) -> Iterator[str]:
         text = text[: _cut(text)]
         yield text
         start += len(text.encode())
+        if start % FORGET_BYTES < PIECE_BYTES:
+            forget(view)
     if start < len(view):
         yield str(view[start:], "utf-8")
 
