@@ -28,23 +28,23 @@ from reprolm.store import publish_directory
 ACCOUNT, REPORT = "corpus.json", "hygiene.json"
 
 
-def source(config: DataConfig, cache: Path) -> Source:
+def source(config: DataConfig, root: Path) -> Source:
     """The source that `data.source` names, up to the limit."""
     if config.source == "mixture":
         shares = config.mixture.shares
-        chosen: Source = Mixture({name: _single(name, config, cache) for name in shares}, shares)
+        chosen: Source = Mixture({name: _single(name, config, root) for name in shares}, shares)
     else:
-        chosen = _single(config.source, config, cache)
+        chosen = _single(config.source, config, root)
     limited = config.limit.bytes is not None or config.limit.documents is not None
     return Limited(chosen, config.limit) if limited else chosen
 
 
-def _single(name: str, config: DataConfig, cache: Path) -> Source:
+def _single(name: str, config: DataConfig, root: Path) -> Source:
     strict = config.hygiene.invalid_utf8 == "refuse"
     made: dict[str, Callable[[], Source]] = {
         "docstrings": lambda: Docstrings(config.docstrings),
         "files": lambda: Files(config.files, strict=strict),
-        "url": lambda: Url(config.url, cache, strict=strict),
+        "url": lambda: Url(config.url, root, strict=strict),
         "huggingface": lambda: HuggingFace(config.huggingface),
         "synthetic": lambda: Synthetic(config.synthetic),
     }
@@ -102,14 +102,14 @@ class SplitWriter:
         self._offsets.close()
 
 
-def build(config: DataConfig, out: Path, cache: Path) -> dict[str, Any]:
-    """Publishes the corpus as `out` and returns its numbers; `cache` keeps downloads.
+def build(config: DataConfig, out: Path, root: Path) -> dict[str, Any]:
+    """Publishes the corpus as `out` and returns its numbers; the repository `root` keeps what is downloaded.
 
     Raises:
         ReprolmError: the source cannot be had (exit 2, 66, 69, 76, 77), is empty, leaves a split so, or holds
             what is to be refused (65).
     """
-    documents, hygiene = source(config, cache), Hygiene(config.hygiene, _parameter(config))
+    documents, hygiene = source(config, root), Hygiene(config.hygiene, _parameter(config))
     with publish_directory(out) as directory:
         spool = Spool(directory, documents, hygiene)
         if not spool.documents:
