@@ -58,8 +58,8 @@ def json_lines(inside: Content, field: str, where: str) -> Iterator[bytes]:
             found = ", ".join(row) if isinstance(row, dict) else type(row).__name__
             raise refuse(f"{where}, line {number}", f"has no text under {field!r}", got=found,
                          want="the name of a field with text as data.files.field")  # fmt: skip
-        # JSON can escape half a character, which UTF-8 cannot
-        if document := text.encode("utf-8", "replace"):
+        # JSON can escape half a character, which is no UTF-8: data.hygiene.invalid_utf8 says what is done
+        if document := text.encode("utf-8", "surrogatepass"):
             yield document
 
 
