@@ -12,6 +12,7 @@ from reprolm.corpus.text import FORGET_BYTES, forget
 
 PASSAGE_BYTES = 64
 CHUNK_BYTES = 1 << 17
+PIECE_BYTES = 1 << 20
 MOST_HASHES = 1 << 21
 AT_ONCE, SIEVE_BITS = 1 << 16, 22
 FEWEST = 3
@@ -63,9 +64,10 @@ def overlaps(
         sample *= 2
     with tempfile.TemporaryFile() as held, tempfile.TemporaryFile() as known:
         for document in documents:
-            hashes = _sampled(document, sample)
-            held.write(hashes.tobytes())
-            counts.append(len(hashes))
+            counts.append(0)
+            for hashes in _sampled(document, sample):
+                held.write(hashes.tobytes())
+                counts[-1] += len(hashes)
         whole = np.array(counts, dtype=np.int64)
         for hashes in _hashes(others, sample) if whole.any() else ():
             known.write(hashes.tobytes())
@@ -76,9 +78,13 @@ def overlaps(
     return np.where(whole >= FEWEST, found / np.maximum(whole, 1), np.nan)
 
 
-def _sampled(text: memoryview, sample: int) -> Hashes:
-    """The different hashes of a text that are multiples of `sample`: its content decides which."""
-    return np.unique(np.concatenate([np.empty(0, dtype=np.uint64), *_hashes(text, sample)]))
+def _sampled(text: memoryview, sample: int) -> Iterator[Hashes]:
+    """The different hashes of each MiB that are multiples of `sample`: the content decides which."""
+    for start in range(0, max(len(text), 1), PIECE_BYTES):
+        piece = text[start : start + PIECE_BYTES + PASSAGE_BYTES - 1]
+        yield np.unique(np.concatenate([np.empty(0, dtype=np.uint64), *_hashes(piece, sample)]))
+        if start:
+            forget(text)
 
 
 def _hashes(text: memoryview, sample: int) -> Iterator[Hashes]:
