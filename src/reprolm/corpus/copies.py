@@ -59,15 +59,17 @@ class Copies:
         size = sum(len(text) for _, _, text in self._held_out())
         shares = overlaps((text for _, _, text in self._held_out()), train, size)
         splits = np.zeros(len(shares), dtype=np.int8)
-        for place, (share, (number, split, text)) in enumerate(
-            zip(shares.tolist(), self._held_out(), strict=True)
-        ):
+        for place, (share, (number, split, text)) in enumerate(zip(shares, self._held_out(), strict=True)):
             splits[place] = split
             if share >= NEAR:
-                self.near[place] = share
+                self.near[place] = float(share)
                 if len(self._examples) < MOST_EXAMPLES:
                     start = bytes(text[: 4 * EXAMPLE_CHARACTERS]).decode("utf-8", "replace")
-                    shown = {"document": number, "share_in_train": share, "text": start[:EXAMPLE_CHARACTERS]}
+                    shown = {
+                        "document": number,
+                        "share_in_train": float(share),
+                        "text": start[:EXAMPLE_CHARACTERS],
+                    }
                     self._examples.append(shown)
         told = [(name, shares[(splits == i) & ~np.isnan(shares)]) for i, name in enumerate(SPLITS)]
         self._means = {name: float(of.mean()) for name, of in told if len(of)}

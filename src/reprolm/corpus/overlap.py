@@ -59,7 +59,7 @@ def overlaps(
     `total_bytes` is the size of all documents: with more than two million passages only every 2nd, 4th, … by
     its hash is looked at. Hashes wait on disk and are compared by parts, so that memory does not grow.
     """
-    sample, counts = 16, array.array("Q")
+    sample, counts = 16, array.array("I")
     while total_bytes // sample > MOST_HASHES:
         sample *= 2
     with tempfile.TemporaryFile() as held, tempfile.TemporaryFile() as known:
@@ -68,13 +68,13 @@ def overlaps(
             for hashes in _sampled(document, sample):
                 held.write(hashes.tobytes())
                 counts[-1] += len(hashes)
-        whole = np.array(counts, dtype=np.int64)
+        whole = np.frombuffer(counts, dtype=np.uintc)
         for hashes in _hashes(others, sample) if whole.any() else ():
             known.write(hashes.tobytes())
-        found, ends = np.zeros(len(whole), dtype=np.int64), np.cumsum(whole)
+        found, ends = np.zeros(len(whole), dtype=np.uintc), np.cumsum(whole, dtype=np.int64)
         for part, hashes in enumerate(_read(held)):
             owners = np.searchsorted(ends, part * AT_ONCE + np.flatnonzero(_present(hashes, known)), "right")
-            found += np.bincount(owners, minlength=len(whole))
+            np.add.at(found, owners, 1)
     return np.where(whole >= FEWEST, found / np.maximum(whole, 1), np.nan)
 
 
