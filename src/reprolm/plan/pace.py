@@ -14,11 +14,12 @@ from reprolm.model.transformer import Transformer
 from reprolm.plan.rehearsal import rehearsal
 from reprolm.train.config import TrainConfig
 from reprolm.train.loop import VALIDATION_BATCH_TOKENS
+from reprolm.train.precision import TYPES
 from reprolm.train.step import Step
 
 LONGEST_STEP_SECONDS = 0.4
-MEASURED_SECONDS = 2.0
-SIDE, PRODUCTS = 768, 3
+MEASURED_SECONDS = 1.0
+SIDE, PRODUCTS = 384, 3
 LEAST_TOKENS = 32
 
 
@@ -74,7 +75,7 @@ def pace(asked: Size, device: torch.device) -> Pace:
     Where a step would take long, a smaller batch, and then a smaller model of the same width is measured:
     forward and backward are scaled by their operations, the optimizers by the parameters that they move.
     """
-    rate = _products_per_second(device)
+    rate = _products_per_second(device, TYPES[asked.train.precision])
     size: Size | None = asked
     chosen, operations = asked, 0.0
     while size is not None:
@@ -125,17 +126,18 @@ def _seconds(function: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - began
 
 
-def _products_per_second(device: torch.device) -> float:
+def _products_per_second(device: torch.device, dtype: torch.dtype) -> float:
     """Operations a second of plain matrix products, the best of some."""
-    matrix = torch.ones(SIDE, SIDE, device=device)
+    matrix = torch.ones(SIDE, SIDE, device=device, dtype=dtype)
     return 2 * SIDE**3 / min(_seconds(lambda: matrix @ matrix, device) for _ in range(PRODUCTS))
 
 
 def _timed(step: Step) -> tuple[float, float]:
     """The median seconds of forward and backward, and of the optimizers; the first step is left out."""
-    batches, optimizers = [], []
+    batches: list[float] = []
+    optimizers: list[float] = []
     began = time.perf_counter()
-    while len(batches) < 3 or time.perf_counter() - began < MEASURED_SECONDS:
+    while len(batches) < 2 or time.perf_counter() - began < MEASURED_SECONDS:
         index = len(batches)
         batches.append(_seconds(lambda: step.train_batch(index), step.run.device))  # noqa: B023
         optimizers.append(_seconds(lambda: step.optim_step(index), step.run.device))  # noqa: B023
