@@ -25,7 +25,7 @@ def main(stage: Stage) -> None:
     training, judged = Tokens(tokens, "train"), Tokens(tokens, config.split)
     require_same(MODEL, facts["tokenizer"], judged.tokenizer_digest)
     split = open_corpus(CORPUS)[config.split]
-    text = Judged(bytes(split.content()), oracle(CORPUS, split))
+    text = Judged(bytes(split.content()), facts["windows"], oracle(CORPUS, split))
     metrics, by_position = evaluate(model.to(device(threads)), training, judged, text, config)
     with publish_directory(REPORT) as out:
         (out / "by_position.csv").write_text(by_position.csv())

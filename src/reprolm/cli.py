@@ -82,7 +82,8 @@ def sample(
     from reprolm.generate.config import SampleConfig
 
     values = {"prompts": [prompt], "draws": 1, "max_new_tokens": tokens, "temperature": temperature}
-    config = section({"sample": values | {"top_k": None, "top_p": 0.95}}, "sample", SampleConfig)
+    values |= {"top_k": None, "top_p": 0.95, "dropout_active": False}
+    config = section({"sample": values}, "sample", SampleConfig)
     model, tokenizer = load_pair(_root() / "models" / "model", _root() / "data" / "tokenizer")
     print(prompt + draw_samples(model, tokenizer, config, seed)[0]["text"])
 

@@ -27,13 +27,13 @@ def parts(nats: "np.ndarray[Any, Any]", window: int) -> list[Scored]:
     targets = np.arange(1, len(nats))
     return [
         Scored(targets[i : i + window] * 0, nats[targets[i : i + window]], targets[i : i + window] * 0,
-               np.zeros(len(targets[i : i + window]), dtype=np.int64))
+               np.zeros(len(targets[i : i + window]), dtype=np.int64), targets[i : i + window])
         for i in range(0, len(targets), window)
     ]  # fmt: skip
 
 
 def judged(known: "np.ndarray[Any, Any]", nats: "np.ndarray[Any, Any]") -> dict[str, float]:
-    excess = Excess(np.array([1]), known, 1)
+    excess = Excess(np.ones(len(known), dtype=np.int64), known)
     for part in parts(nats, 50):
         excess.add(part)
     return excess.summary()
@@ -73,8 +73,8 @@ def test_tokens_of_several_bytes_and_special_ones_are_compared_with_their_own_te
     token_bytes = np.array([1, 2, 0])  # of the ids 0, 1, 2; the last ends documents
     targets = np.array([1, 2, 1])  # the first token, of one byte, is not scored
     nats = np.array([3.5, 100.0, 12.0])
-    excess = Excess(token_bytes, known, 1)
-    excess.add(Scored(targets, nats, targets, np.array([0, 0, 1])))
+    excess = Excess(token_bytes[np.array([0, *targets])], known)
+    excess.add(Scored(targets, nats, targets, np.array([0, 0, 1]), np.array([1, 2, 3])))
     result = excess.summary()
     assert result["floor_nats"] == pytest.approx((1.0 + 2.0 + 4.0 + 8.0) / 2)
     assert result["nats"] == pytest.approx(((3.5 - 3.0) + (12.0 - 12.0)) / 2)

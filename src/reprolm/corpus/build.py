@@ -2,6 +2,7 @@
 
 import array
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -22,7 +23,7 @@ from reprolm.corpus.mixture import Limited, Mixture
 from reprolm.corpus.read import SPLITS
 from reprolm.corpus.split import by_document, by_position, unit
 from reprolm.corpus.synthetic.source import Synthetic
-from reprolm.corpus.text import CHUNK_BYTES, Source, mapped
+from reprolm.corpus.text import CHUNK_BYTES, FORGET_BYTES, Source, forget, forgetting, mapped
 from reprolm.corpus.url import Url
 from reprolm.errors import refuse
 from reprolm.store import publish_directory
@@ -72,6 +73,8 @@ class SplitWriter:
         """Appends a document."""
         for start in range(0, len(document), CHUNK_BYTES):
             chunk = document[start : start + CHUNK_BYTES]
+            if start % FORGET_BYTES == 0:
+                forget(document)
             self._text.write(chunk)
             self._digest.update(chunk)
             # every byte of a character but the first is 10xxxxxx
@@ -110,7 +113,7 @@ class _Spool:
         self.path = path
         self.digests, sizes = bytearray(), array.array("Q")
         with path.open("xb") as file:
-            for document in documents:
+            for document in forgetting(map(memoryview, documents)):
                 digest, start = hashlib.sha256(), file.tell()
                 for piece in hygiene.clean(document):
                     file.write(piece)
@@ -121,10 +124,8 @@ class _Spool:
         self.sizes = np.array(sizes, dtype=np.uint64)
 
     def __iter__(self) -> Iterator[memoryview]:
-        view, start = memoryview(mapped(self.path)), 0
-        for size in self.sizes.tolist():
-            yield view[start : start + size]
-            start += size
+        view, ends = memoryview(mapped(self.path)), np.cumsum(self.sizes).tolist()
+        return forgetting(view[start:end] for start, end in itertools.pairwise([0, *ends]))
 
 
 def build(config: DataConfig, out: Path, cache: Path) -> dict[str, Any]:

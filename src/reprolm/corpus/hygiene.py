@@ -10,7 +10,7 @@ import ftfy
 from ftfy.badness import badness
 
 from reprolm.corpus.config import HygieneConfig
-from reprolm.corpus.text import Text
+from reprolm.corpus.text import Text, forget
 from reprolm.errors import refuse
 
 PIECE_BYTES = 1 << 20
@@ -150,6 +150,7 @@ def _pieces(document: memoryview) -> Iterator[tuple[int, memoryview]]:
             cut = next((at for at in ascii_at if piece[at] != 0x0A), _character_start(piece))
         yield start, document[start : start + cut]
         start += cut
+        forget(document)
     if start < len(document):
         yield start, document[start:]
 

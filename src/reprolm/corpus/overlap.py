@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from reprolm.corpus.text import forget
+
 PASSAGE_BYTES = 64
 CHUNK_BYTES = 1 << 20
 MOST_HASHES = 1 << 21
@@ -72,6 +74,7 @@ def overlaps(
         hashes = hashes[hashes % np.uint64(sample) == 0]
         at = np.searchsorted(known, hashes).clip(max=len(known) - 1)
         present[at[known[at] == hashes]] = True
+        forget(others)
     shares = [
         present[np.searchsorted(known, hashes)].mean() if len(hashes) >= FEWEST else np.nan for hashes in each
     ]

@@ -32,25 +32,24 @@ class Excess:
     """The model's nats minus the oracle's, on the very same text; windows are the sampling unit.
 
     The oracle knows the document up to each byte, and the process. Tokens that stand for no text (ends of
-    documents) are left out on both sides. `offset` is the byte at which the next target begins.
+    documents) are left out on both sides. `sizes` are the bytes of each token of the text.
     """
 
-    token_bytes: NDArray[np.int64]
+    sizes: NDArray[np.int64]
     nats: NDArray[np.float64]
-    offset: int
     _differences: list[float] = field(default_factory=list)
     _tokens: int = 0
     _oracle: float = 0.0
 
     def __post_init__(self) -> None:
+        self._ends = np.cumsum(self.sizes)
         self._sums = np.concatenate([[0.0], np.cumsum(self.nats)])
 
     def add(self, part: Scored) -> None:
-        """Adds targets in the order of the text."""
-        ends = self.offset + np.cumsum(self.token_bytes[part.targets])
-        known = self._sums[ends] - self._sums[ends - self.token_bytes[part.targets]]
-        self.offset = int(ends[-1])
-        text = self.token_bytes[part.targets] > 0
+        """Adds targets."""
+        ends, sizes = self._ends[part.at], self.sizes[part.at]
+        known = self._sums[ends] - self._sums[ends - sizes]
+        text = sizes > 0
         difference = np.where(text, part.nats - known, 0.0)
         self._differences += np.bincount(part.window, weights=difference).tolist()
         self._tokens += int(text.sum())

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reprolm.data.shards import Tokens
+from reprolm.data.windows import Laid
 from reprolm.evaluate.config import EvaluateConfig
 from reprolm.evaluate.excess import Excess
 from reprolm.evaluate.loss import Scored, scored
@@ -83,19 +84,22 @@ class ByPosition:
 
 @dataclass(frozen=True)
 class Judged:
-    """The text of a split, and −ln p of each byte under the process that wrote it, where that is known."""
+    """The text of a split, how windows lie in it, and the oracle's −ln p of each byte if known."""
 
     content: bytes
+    laid: Laid = "packed"
     oracle_nats: NDArray[np.float64] | None = None
 
 
 def judge(
-    model: Transformer, tokens: Tokens, config: EvaluateConfig, *, stride: int, excess: Excess | None = None
-) -> tuple[Total, ByPosition]:
-    """Scores the model on a stream, in windows as long as its context that start `stride` apart."""
+    model: Transformer, tokens: Tokens, config: EvaluateConfig, *, stride: int, laid: Laid = "packed",
+    excess: Excess | None = None,
+) -> tuple[Total, ByPosition]:  # fmt: skip
+    """Scores the model on a text, in windows as long as its context that start `stride` apart."""
     window = model.config.context_length
     total, by_position = Total(tokens.token_bytes), ByPosition()
-    parts = scored(model, tokens, window=window, stride=stride, batch_size=config.batch_size)
+    batch = config.batch_size
+    parts = scored(model, tokens, window=window, stride=stride, batch_size=batch, laid=laid)
     with Progress(f"evaluate (stride {stride})", len(tokens) - 1, "tokens") as progress:
         for part in parts:
             total.add(part.targets, part.nats)
@@ -129,13 +133,12 @@ def evaluate(
     """
     window, excess = model.config.context_length, None
     if text.oracle_nats is not None:
-        first = int(tokens.token_bytes[int(tokens[0:1][0])])
-        excess = Excess(tokens.token_bytes, text.oracle_nats, first)
-    disjoint, by_position = judge(model, tokens, config, stride=window, excess=excess)
+        excess = Excess(tokens.token_bytes[tokens[:]], text.oracle_nats)
+    disjoint, by_position = judge(model, tokens, config, stride=window, laid=text.laid, excess=excess)
     metrics: dict[str, Any] = {"split": config.split, **disjoint.summary()}
     metrics |= {"targets": disjoint.targets, "text_bytes": disjoint.text_bytes, "window": window}
-    if config.stride < window:
-        sliding, _ = judge(model, tokens, config, stride=config.stride)
+    if config.stride < window and text.laid != "padded":
+        sliding, _ = judge(model, tokens, config, stride=config.stride, laid=text.laid)
         metrics["sliding"] = {"stride": config.stride, **sliding.summary()}
     metrics["references"] = references(training, tokens, text.content)
     if excess is not None and text.oracle_nats is not None:

@@ -19,8 +19,10 @@ class Tokenizer(ABC):
     """A vocabulary and the way into it. Text never yields `end_of_document`: only the pipeline inserts it.
 
     `entries` holds the bytes that each id stands for, none for the special ones; `serialized` the content of
-    `tokenizer.json`, from which everything else follows.
+    `tokenizer.json`, from which everything else follows. `uses_all_cores` tells whether `encode_many` does.
     """
+
+    uses_all_cores = False
 
     def __init__(self, entries: Sequence[bytes], end_of_document: int | None, serialized: str) -> None:
         self.vocab_size = len(entries)

@@ -54,7 +54,7 @@ def _texts(documents: Split) -> Iterator[str]:
 
 def _watched(texts: Iterable[str], progress: Progress) -> Iterator[str]:
     for text in texts:
-        progress.advance(len(text.encode()))
+        progress.advance(len(text.encode("utf-8", "surrogateescape")))
         yield text
 
 

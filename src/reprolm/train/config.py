@@ -21,6 +21,10 @@ class TrainConfig(Config):
     batch_size: int = Field(ge=1)
     micro_batch_size: int | None = Field(ge=1)
     """Sequences that are computed at once; null: the whole batch."""
+    windows: Literal["packed", "isolated", "padded"]
+    """How they lie in the text: end to end; the same, each token seeing its own document alone; by document,
+    filled up."""
+    sampling: Literal["permutation", "with_replacement"]
     on_out_of_memory: Literal["stop", "halve"]
     activation_checkpointing: bool
     compile: bool

@@ -147,7 +147,8 @@ class Trainer:
         """The loss over the whole validation split; keeps the weights if it is the best so far."""
         length = self.run.model.context_length
         batch = max(1, VALIDATION_BATCH_TOKENS // length)
-        loss = mean_loss(self.tensors.model, self.run.validation, window=length, batch_size=batch)
+        laid = self.run.train.windows
+        loss = mean_loss(self.tensors.model, self.run.validation, window=length, batch_size=batch, laid=laid)
         if not math.isfinite(loss):
             raise refuse(
                 f"step {self.state.step}", "the validation loss is not finite", got=loss, exit=Exit.DIVERGED

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from reprolm.data.batches import Batches
+from reprolm.data.batches import Batch, Batches
+from reprolm.data.shards import Array
 from reprolm.errors import Exit, refuse
 from reprolm.model.context import Trace
 from reprolm.model.transformer import Transformer
@@ -25,7 +26,10 @@ class Step:
         self.run, self.model, self.optimizers = run, model, optimizers
         model.recompute = run.train.activation_checkpointing
         self._computed = torch.compile(model) if run.train.compile else model
-        self.batches = Batches(run.training, run.train.batch_size, run.model.context_length, run.seed)
+        self.batches = Batches(
+            run.training, run.train.batch_size, run.model.context_length, run.seed,
+            laid=run.train.windows, sampling=run.train.sampling,
+        )  # fmt: skip
         self.tokens = run.train.batch_size * run.model.context_length
         self.total = run.train.total_steps(self.tokens, self.batches.windows / run.train.batch_size)
         self.micro_batch_size = run.train.micro_batch_size or run.train.batch_size
@@ -48,32 +52,36 @@ class Step:
                 self._halve(error)
 
     def _accumulated(self, step: int) -> dict[str, Tensor]:
-        inputs, targets = (torch.from_numpy(part).to(self.run.device) for part in self.batches.at(step))
+        batch = self.batches.at(step)
         self.model.train()
-        sizes = self.micro_batch_size
-        parts = zip(torch.split(inputs, sizes), torch.split(targets, sizes), strict=True)
         told: dict[str, Tensor] = {}
-        for index, (x, y) in enumerate(parts):
+        for index, first in enumerate(range(0, len(batch.inputs), self.micro_batch_size)):
             torch.manual_seed(stream(self.run.seed, "dropout", step, index))
-            for name, value in self._part(x, y, targets.numel()).items():
+            rows = slice(first, first + self.micro_batch_size)
+            for name, value in self._part(batch, rows).items():
                 told[name] = told[name] + value if name in told else value
         return told
 
-    def _part(self, inputs: Tensor, targets: Tensor, counted: int) -> dict[str, Tensor]:
-        """Adds the gradient of a part; its loss is the sum over its tokens, divided by those of the step."""
+    def _part(self, batch: Batch, rows: slice) -> dict[str, Tensor]:
+        """Adds the gradient of some rows; their loss is a sum, divided by the targets of the whole step."""
+        inputs, targets = self._on_device(batch.inputs[rows]), self._on_device(batch.targets[rows])
+        documents = None if batch.documents is None else self._on_device(batch.documents[rows])
         trace = Trace()
         with self.precision.computing():
-            logits = self._computed(inputs, trace=trace)
+            logits = self._computed(inputs, documents=documents, trace=trace)
         nats = cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="sum")
-        objective = loss = nats / counted
+        objective = loss = nats / batch.counted
         told = {"train/loss": loss.detach()}
         if trace.routing:
-            part = targets.numel() / counted
+            part = len(inputs) / len(batch.inputs)
             objective = loss + self.run.model.moe.balance_coefficient * part * trace.balance
             told |= {"train/balance_loss": part * trace.balance.detach()}
             told |= {"train/heaviest_load": part * trace.heaviest_load}
         self.precision.backward(objective)
         return told
+
+    def _on_device(self, part: Array) -> Tensor:
+        return torch.from_numpy(part).to(self.run.device)
 
     def optim_step(self, step: int) -> Tensor:
         """Clips and applies the gradients; returns their norm before clipping."""
