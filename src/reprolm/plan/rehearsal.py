@@ -36,6 +36,5 @@ def rehearsal(model: ModelConfig, train: TrainConfig, vocab_size: int, device: t
     tokens = Imagined(vocab_size, 1 + train.batch_size * model.context_length)
     with device:
         weights = Transformer(model, vocab_size)
-    rates = (config.learning_rate, config.weight_decay)
-    made = optimizers(weights, config.optimizer, rates, config.adam, config.muon)
-    return Step(Run(model, config, 0, tokens, tokens, device), weights, made)
+    run = Run(model, config, 0, tokens, tokens, device)
+    return Step(run, weights, optimizers(weights, config))

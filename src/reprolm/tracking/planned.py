@@ -33,7 +33,8 @@ def compared(root: Path, params: Mapping[str, Any], actual: Mapping[str, float])
     path = _place(root, params)
     predicted = read_json(path) if path.is_file() else {}
     return {
-        f"plan.{name}": f"predicted {predicted[name]:.4g}, actual {value:.4g}, ratio {value / predicted[name]:.2f}"
+        f"plan.{name}": f"predicted {predicted[name]:.4g}, actual {value:.4g}, "
+        f"ratio {value / predicted[name]:.2f}"
         for name, value in actual.items()
         if predicted.get(name)
     }
