@@ -47,7 +47,7 @@ def rehearsal(model: ModelConfig, train: TrainConfig, vocab_size: int, device: t
 def validate(step: Step, tokens: int) -> None:
     """The forward pass of a part of the validation split of at most so many tokens."""
     length, device = step.run.model.context_length, step.run.device
-    read = torch.zeros(max(1, tokens // length), length, dtype=torch.long).to(device)
+    read = torch.randint(step.model.vocab_size, (max(1, tokens // length), length)).to(device)
     documents = torch.ones_like(read) if step.run.train.windows == "isolated" else None
     logits = step.model.eval()(read, documents=documents)
     cross_entropy(logits.float().flatten(0, 1), read.flatten(), reduction="none")
