@@ -1,5 +1,7 @@
 """The heap that gaps are predicted with."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +20,7 @@ def test_living_blocks_never_overlap_and_all_lie_below_the_highest(steps: list[t
         else:
             living.append((heap.allocate(number), number))
     ends = [(start, start + size) for start, size in sorted(living)]
-    assert all(end <= start for (_, end), (start, _) in zip(ends, ends[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(ends))
     assert max((end for _, end in ends), default=0) <= heap.highest_bytes
     for block in living:
         heap.free(*block)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reprolm.errors import ReprolmError
 from reprolm.journal import read
 from reprolm.store import digest, publish_json, read_json
 from reprolm.tracking.location import PRIVATE, executions
@@ -29,10 +30,12 @@ def keep(root: Path, params: Mapping[str, Any], predicted: Mapping[str, float | 
 
 
 def compared(root: Path, params: Mapping[str, Any], actual: Mapping[str, float]) -> dict[str, str]:
-    """What was predicted beside what was, as tags of a run; none where nothing was planned."""
-    path = _place(root, params)
-    predicted = read_json(path) if path.is_file() else {}
-    tags = {}
+    """What was predicted beside what was, as tags of a run; none where none was made."""
+    tags: dict[str, str] = {}
+    try:
+        predicted = read_json(_place(root, params))
+    except ReprolmError:
+        return tags
     for name, value in actual.items():
         if before := predicted.get(name):
             tags[f"plan.{name}"] = f"predicted {before:.4g}, actual {value:.4g}, ratio {value / before:.2f}"
