@@ -80,6 +80,9 @@ def _between(sections: Mapping[str, Any]) -> Iterator[Problem]:
     if model and evaluate and evaluate.stride > model.context_length:
         what = f"is above model.context_length = {model.context_length}, so that tokens would be left out"
         yield Problem("evaluate.stride", what, evaluate.stride, f"at most {model.context_length}")
-    if sample and tokenizer and tokenizer.kind != "character" and (sample.top_k or 0) > tokenizer.vocab_size:
-        what = f"is above tokenizer.vocab_size = {tokenizer.vocab_size}"
-        yield Problem("sample.top_k", what, sample.top_k, f"at most {tokenizer.vocab_size}, or null")
+    entries = tokenizer.known_size if tokenizer else None
+    if sample and entries is not None and (sample.top_k or 0) > entries:
+        yield Problem(
+            "sample.top_k", f"is above the {entries} entries of the tokenizer", sample.top_k,
+            f"at most {entries}, or null",
+        )  # fmt: skip

@@ -16,6 +16,13 @@ class CharacterConfig(Config):
     unknown: bool
 
 
+class BytePairConfig(Config):
+    """Options of `bytepair`: what a word is, and how often a pair must occur to be merged."""
+
+    pattern: Literal["gpt2", "gpt4"]
+    min_frequency: Annotated[int, Field(ge=1)]
+
+
 class HuggingFaceConfig(Config):
     """Options of `huggingface`; a pair is merged only if it occurs `min_frequency` times or more."""
 
@@ -23,21 +30,28 @@ class HuggingFaceConfig(Config):
 
 
 class TokenizerConfig(Config):
-    """The section `tokenizer`. `character` takes its vocabulary from the text and ignores `vocab_size`.
+    """The section `tokenizer`. `vocab_size` is that of `bytepair` and `huggingface`; the others ignore it.
 
     With `end_of_document` the vocabulary has an entry `<|endoftext|>`, which is put after each document.
     """
 
-    kind: Literal["character", "huggingface"]
+    kind: Literal["character", "bytes", "bytepair", "huggingface"]
     vocab_size: Annotated[int, Field(ge=1, le=2**31 - 1)]
     end_of_document: bool
     character: CharacterConfig
+    bytepair: BytePairConfig
     huggingface: HuggingFaceConfig
+
+    @property
+    def known_size(self) -> int | None:
+        """The number of entries; None for `character`, where the text decides it."""
+        sizes = {"character": None, "bytes": BYTES + self.end_of_document}
+        return sizes.get(self.kind, self.vocab_size)
 
     @rule
     def _room_for_bytes(self) -> Problem | None:
         least = BYTES + self.end_of_document
-        if self.kind != "huggingface" or self.vocab_size >= least:
+        if self.known_size is None or self.known_size >= least:
             return None
         want = f"at least {least}: 256 bytes" + " and <|endoftext|>" * self.end_of_document
-        return Problem("vocab_size", "is too small for tokenizer.kind huggingface", self.vocab_size, want)
+        return Problem("vocab_size", f"is too small for tokenizer.kind {self.kind}", self.vocab_size, want)

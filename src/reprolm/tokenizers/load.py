@@ -1,15 +1,21 @@
 """Kinds of tokenizers, and loading a published one."""
 
 from pathlib import Path
+from typing import Any
 
 from reprolm.errors import Exit, refuse
 from reprolm.store import read_json, verified
+from reprolm.tokenizers.bytepair import BytePairTokenizer
+from reprolm.tokenizers.bytes import BytesTokenizer
 from reprolm.tokenizers.character import CharacterTokenizer
 from reprolm.tokenizers.huggingface import HuggingFaceTokenizer
 from reprolm.tokenizers.interface import FILE, Tokenizer
 
-KINDS: dict[str, type[CharacterTokenizer | HuggingFaceTokenizer]] = {
+Trained = CharacterTokenizer | BytesTokenizer | BytePairTokenizer | HuggingFaceTokenizer
+KINDS: dict[str, type[Trained]] = {
     "character": CharacterTokenizer,
+    "bytes": BytesTokenizer,
+    "bytepair": BytePairTokenizer,
     "huggingface": HuggingFaceTokenizer,
 }
 
@@ -21,9 +27,17 @@ def load(directory: Path) -> Tokenizer:
         ReprolmError: it is missing (exit 66), damaged or of an unknown kind (exit 76).
     """
     path = verified(directory) / FILE
-    content = read_json(path)
-    # a file in the format of `tokenizers` names no kind: others shall be able to load it
-    kind = content.get("kind", "huggingface")
+    kind = _kind(read_json(path))
     if kind not in KINDS:
         raise refuse(str(path), "is of an unknown kind", got=kind, want=", ".join(KINDS), exit=Exit.INTEGRITY)
     return KINDS[kind](path.read_text(encoding="utf-8"))
+
+
+def _kind(content: Any) -> Any:
+    """A file in the format of `tokenizers` names no kind, or others could not load it: ours states a pattern."""
+    if not isinstance(content, dict) or "kind" in content:
+        return content.get("kind") if isinstance(content, dict) else content
+    pre_tokenizer = content.get("pre_tokenizer")
+    return (
+        "bytepair" if isinstance(pre_tokenizer, dict) and "pretokenizers" in pre_tokenizer else "huggingface"
+    )

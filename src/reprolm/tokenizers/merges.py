@@ -1,14 +1,14 @@
 """Learns the merges of byte-pair encoding (Sennrich et al., arXiv:1508.07909) from counted words.
 
-The most frequent pair is merged; of pairs that are equally frequent the one with the smaller left id, then with
-the smaller right id. A new entry takes the next id. So the merges follow from the counts alone, and are those
-of `tokenizers`.
+The most frequent pair is merged; of pairs that are equally frequent the one with the smaller left id,
+then the one with the smaller right id. A new entry takes the next id. So the merges follow from the counts
+alone, whatever the order of the words; they are those of `tokenizers`.
 
-All words lie in one array. `head[i]` is the symbol that begins at byte `i`, `tail[i]` the one that ends there,
-so that the neighbours of a symbol are found without links: those after it at `i + length`, those before it in
-`tail[i - 1]`. The positions of a pair are listed when the pair comes into being. Later merges can only destroy
-some of them, never add any, so a pair's count can only fall: the heap holds upper bounds, and a pair is counted
-anew only when it comes to the top. So nothing needs to be updated when a merge destroys its neighbours.
+All words lie in one array. `head[i]` is the symbol that begins at byte `i`, `tail[i]` the one that ends
+there: the neighbours of a symbol stand at `head[i + length]` and `tail[i - 1]`, without links. The places
+of a pair are listed once, when the pair comes into being: later merges destroy some and never add any. So
+a pair's count only falls, and what the heap holds is an upper bound; a pair is counted anew when it comes
+to the top, and nothing is updated when a merge destroys its neighbours.
 """
 
 import heapq
@@ -20,7 +20,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.int64]
 Pair = tuple[int, int]
 Candidate = tuple[int, int, int, Array]
-"""A pair in the heap: minus an upper bound of its count, left, right, and where it stood when it was listed."""
+"""A pair in the heap: minus an upper bound of its count, left, right, and where it stood when listed."""
 
 BYTES = 256
 EDGE = -1
@@ -32,19 +32,17 @@ FEW = 24
 class Words:
     """Counted words as symbols, in which pairs are merged."""
 
-    def __init__(self, counts: Mapping[bytes, int], symbols: npt.NDArray[np.int32], most: int) -> None:
-        words = [word for word in counts if len(word) > 1]
-        sizes = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
-        self.head = np.full(int(sizes.sum()) + len(words) + 1, EDGE, dtype=np.int32)
-        inside = np.ones(len(self.head), dtype=bool)
+    def __init__(self, symbols: npt.NDArray[np.int32], sizes: Array, counts: Array, most: int) -> None:
+        """`symbols` of all words in a row, each word's size and count, and the number of symbols to come."""
+        inside = np.ones(len(symbols) + len(sizes) + 1, dtype=bool)
         inside[np.concatenate([[0], np.cumsum(sizes + 1)])] = False
-        self.head[inside] = symbols[np.frombuffer(b"".join(words), dtype=np.uint8)]
+        self.head = np.full(len(inside), EDGE, dtype=np.int32)
+        self.head[inside] = symbols
         self.tail = self.head.copy()
-        self.weight = np.zeros(len(self.head), dtype=np.int64)
-        self.weight[1:] = np.repeat(np.array([counts[word] for word in words], dtype=np.int64), sizes + 1)
+        self.weight = np.zeros(len(inside), dtype=np.int64)
+        self.weight[1:] = np.repeat(counts, sizes + 1)
         self.length = np.ones(most, dtype=np.int64)
-        self._head, self._tail = memoryview(self.head), memoryview(self.tail)
-        self._weight, self._length = memoryview(self.weight), memoryview(self.length)
+        self._head, self._weight = self.head.data, self.weight.data
 
     def pairs(self, least: int) -> Iterator[Candidate]:
         """The pairs of bytes that occur `least` times or more."""
@@ -56,13 +54,15 @@ class Words:
     def standing(self, left: int, right: int, at: Array) -> tuple[int, Array]:
         """The count of a pair, and those of its places where it still stands."""
         if len(at) <= FEW:
-            head, weight, size = self._head, self._weight, self._length[left]
+            head, weight, size = self._head, self._weight, int(self.length[left])
             places = [i for i in at.tolist() if head[i] == left and head[i + size] == right]
             return sum([weight[i] for i in places]), at if len(places) == len(at) else np.array(places, int)
         places = at[(self.head[at] == left) & (self.head[at + self.length[left]] == right)]
         return int(self.weight[places].sum()), places
 
-    def _grouped(self, keys: npt.NDArray[np.generic], at: Array, least: int) -> Iterator[tuple[int, int, Array]]:
+    def _grouped(
+        self, keys: npt.NDArray[np.generic], at: Array, least: int
+    ) -> Iterator[tuple[int, int, Array]]:
         """Each key, its count where that is `least` or more, and its places in order."""
         if not len(keys):
             return
@@ -113,10 +113,13 @@ def learn(
 ) -> list[Pair]:
     """The first `n_merges` merges, fewer where no pair occurs `min_frequency` times any more.
 
-    `symbols` gives the id, below 256, of each byte; the first merge makes the id 256. `merged` is called after
-    each merge.
+    `symbols` gives the id, below 256, of each byte; the first merge makes the id 256. `merged` is called
+    after each merge.
     """
-    words = Words(counts, symbols, BYTES + n_merges)
+    joined = np.frombuffer(b"".join(counts), dtype=np.uint8)
+    sizes = np.fromiter(map(len, counts), dtype=np.int64, count=len(counts))
+    frequencies = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
+    words = Words(symbols[joined], sizes, frequencies, BYTES + n_merges)
     heap = list(words.pairs(min_frequency))
     heapq.heapify(heap)
     merges: list[Pair] = []
@@ -136,3 +139,25 @@ def learn(
             heapq.heappush(heap, candidate)
         merged()
     return merges
+
+
+def replay(symbols: npt.NDArray[np.int32], table: Mapping[int, int], n_symbols: int) -> npt.NDArray[np.int32]:
+    """One word after all of its merges: of the pairs that stand in it, the one learned first comes first.
+
+    `table` gives the symbol that the pair `left * n_symbols + right` becomes.
+    """
+    words = Words(symbols, np.array([len(symbols)]), np.ones(1, dtype=np.int64), n_symbols)
+    heap: list[tuple[int, int, int, Array]] = []
+
+    def add(candidates: Iterable[Candidate]) -> None:
+        for _, left, right, at in candidates:
+            if (new := table.get(left * n_symbols + right)) is not None:
+                heapq.heappush(heap, (new, left, right, at))
+
+    add(words.pairs(1))
+    while heap:
+        new, left, right, at = heapq.heappop(heap)
+        count, at = words.standing(left, right, at)
+        if count:
+            add(words.merge((left, right), new, at, 1))
+    return words.head[words.head >= 0]
