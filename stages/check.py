@@ -14,7 +14,7 @@ MARKER = Path("data/parameters.ok")
 def main(stage: Stage) -> None:
     acting(stage.params())
     data = stage.section("data", DataConfig)
-    if data.source == "files":
+    if "files" in data.sources:
         from reprolm.corpus.files import bring
 
         bring(data.files, Path.cwd(), stage.root)

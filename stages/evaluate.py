@@ -7,7 +7,7 @@ from reprolm.evaluate.config import EvaluateConfig
 from reprolm.store import directory_digest, publish_directory, verified
 from reprolm.tracking.stage import Stage
 
-MODEL, REPORT = Path("models/model"), Path("reports/evaluate")
+CORPUS, MODEL, REPORT = Path("data/corpus"), Path("models/model"), Path("reports/evaluate")
 
 
 def main(stage: Stage) -> None:
@@ -15,15 +15,17 @@ def main(stage: Stage) -> None:
     from reprolm.corpus.read import open_corpus
     from reprolm.data.shards import Tokens
     from reprolm.device import device
+    from reprolm.evaluate.excess import oracle
     from reprolm.evaluate.pair import require_same
-    from reprolm.evaluate.perplexity import evaluate
+    from reprolm.evaluate.perplexity import Judged, evaluate
     from reprolm.model.storage import load_model
 
     model, facts = load_model(MODEL)
     tokens = verified(Path("data/tokens"))
     training, judged = Tokens(tokens, "train"), Tokens(tokens, config.split)
     require_same(MODEL, facts["tokenizer"], judged.tokenizer_digest)
-    text = bytes(open_corpus(Path("data/corpus"))[config.split].content())
+    split = open_corpus(CORPUS)[config.split]
+    text = Judged(bytes(split.content()), facts["windows"], oracle(CORPUS, split))
     metrics, by_position = evaluate(model.to(device(threads)), training, judged, text, config)
     with publish_directory(REPORT) as out:
         (out / "by_position.csv").write_text(by_position.csv())

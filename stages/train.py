@@ -35,7 +35,7 @@ def main(stage: Stage) -> None:
         trainer.fit()
         stage.metrics(numbers(trainer))
         publish_curve(trainer, CURVE)
-        publish_model(trainer, MODEL, {"tokenizer": training.tokenizer_digest})
+        publish_model(trainer, MODEL, {"tokenizer": training.tokenizer_digest, "windows": train.windows})
         finished.mark(directory, directory_digest(MODEL))
         finished.remove(directory.parent, but=directory)
     stage.tag("device", bits["device"])

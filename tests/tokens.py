@@ -19,6 +19,7 @@ def write_tokens(directory: Path, **splits: "np.ndarray[tuple[int], np.dtype[np.
         for name, tokens in splits.items():
             with ShardWriter(out, name, vocabulary, 1000) as writer:
                 writer.add(tokens)
+                writer.end_document()
             numbers[name] = {"tokens": len(tokens), "documents": 1, "text_bytes": 0, "shards": writer.shards}
         (np.arange(1, VOCABULARY + 1) % VOCABULARY).astype("<u4").tofile(out / LENGTHS)
         (out / ACCOUNT).write_text(account(vocabulary, numbers))

@@ -16,6 +16,8 @@ app = typer.Typer(
 
 preset_app = typer.Typer(no_args_is_help=True, help="Parameters of known systems: list, show, use.")
 app.add_typer(preset_app, name="preset")
+export_app = typer.Typer(no_args_is_help=True, help="Writes a model in the format of another library.")
+app.add_typer(export_app, name="export")
 Variants = Annotated[list[str] | None, typer.Option("--variant", help="may be given several times")]
 Size = Annotated[str | None, typer.Option("--size", help="smoke: runs in a minute on a laptop")]
 
@@ -80,7 +82,8 @@ def sample(
     from reprolm.generate.config import SampleConfig
 
     values = {"prompts": [prompt], "draws": 1, "max_new_tokens": tokens, "temperature": temperature}
-    config = section({"sample": values | {"top_k": None, "top_p": 0.95}}, "sample", SampleConfig)
+    values |= {"top_k": None, "top_p": 0.95, "dropout_active": False}
+    config = section({"sample": values}, "sample", SampleConfig)
     model, tokenizer = load_pair(_root() / "models" / "model", _root() / "data" / "tokenizer")
     print(prompt + draw_samples(model, tokenizer, config, seed)[0]["text"])
 
@@ -117,6 +120,18 @@ def use_preset(name: str, variant: Variants = None, size: Size = None) -> None:
     if kept := put(root, text):
         print(f"the former params.yaml is kept as {kept.relative_to(root)}")
     print(f"params.yaml is {name} now: {chosen.title}")
+
+
+@export_app.command("hf")
+def export_huggingface(
+    out: Annotated[Path, typer.Argument(help="the folder to write; it must not exist")],
+    model: Annotated[Path | None, typer.Option(help="instead of models/model")] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="instead of data/tokenizer")] = None,
+) -> None:
+    """Writes a folder that transformers loads, after proof that its numbers are the same."""
+    from reprolm.export.command import export_hf
+
+    export_hf(_root(), out, model, tokenizer)
 
 
 def _run() -> None:

@@ -50,6 +50,10 @@ class Config(BaseModel):
             raise PydanticCustomError("combination", "impossible combination", {"problems": problems})
         return self
 
+    def acts(self, selector: str, word: str) -> bool:
+        """Whether what stands under `word`, a word of the field `selector`, has an effect."""
+        return bool(getattr(self, selector) == word)
+
 
 def broken_rules(config: type[Config], values: Any) -> Iterator[Problem]:
     """What the rules of `config` find in `values`; a rule that needs a field not there is passed over."""
@@ -198,7 +202,7 @@ def chosen(config: Config, prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key in fields:
         value, selector = getattr(config, key), kinds.get(key)
-        if selector is not None and getattr(config, selector) != key:
+        if selector is not None and not config.acts(selector, key):
             continue
         flat |= chosen(value, f"{prefix}{key}.") if isinstance(value, Config) else {f"{prefix}{key}": value}
     return flat

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Self
 
 LONGEST_VALUE = 80
 
@@ -60,6 +61,10 @@ class ReprolmError(Exception):
         self.problems = [problems] if isinstance(problems, Problem) else list(problems)
         self.exit = exit
         super().__init__("\n".join(map(str, self.problems)))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[list[Problem], Exit]]:
+        # comes back whole from another process
+        return type(self), (self.problems, self.exit)
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error

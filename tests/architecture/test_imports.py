@@ -8,17 +8,18 @@ import pytest
 
 from tests.architecture.closure import PACKAGE, ROOT, imported
 
-FOUNDATION = {"errors", "seeds", "progress"}
+FOUNDATION = {"errors", "seeds", "progress", "processes"}
 BELOW = FOUNDATION | {"config", "store", "journal", "device"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "seeds": set(),
     "progress": set(),
+    "processes": set(),
     "config": {"errors"},
     "device": set(),
     "store": {"errors"},
     "journal": {"errors", "store"},
-    "tokenizers": BELOW | {"corpus.read"},
+    "tokenizers": BELOW | {"corpus.read", "corpus.text"},
     "model": BELOW,
     "optim": BELOW,
     "corpus": BELOW,

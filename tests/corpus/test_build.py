@@ -64,7 +64,7 @@ def test_the_same_text_gives_the_same_bytes_and_an_account(tmp_path: Path) -> No
     assert account["split_by"] == "document"
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
     parts = [f"{name}.{kind}" for name in SPLITS for kind in ("txt", "offsets")]
-    assert files == sorted([*parts, "corpus.json", MANIFEST])
+    assert files == sorted([*parts, "corpus.json", "hygiene.json", MANIFEST])
 
 
 def test_planted_duplicates_are_counted_exactly_and_do_not_leak(tmp_path: Path) -> None:

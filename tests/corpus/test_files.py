@@ -7,8 +7,12 @@ from reprolm.corpus.files import Files, bring
 from reprolm.errors import Exit, ReprolmError
 
 
+def options(path: str, glob: str = "**/*.txt", separator: str = "") -> FilesConfig:
+    return FilesConfig(path=path, glob=glob, separator=separator, field="text")
+
+
 def documents(path: str, glob: str = "**/*.txt", separator: str = "") -> list[bytes]:
-    return [bytes(document) for document in Files(FilesConfig(path=path, glob=glob, separator=separator))]
+    return [bytes(document) for document in Files(options(path, glob, separator), strict=True)]
 
 
 def test_a_folder_is_read_in_the_order_of_paths_and_the_glob_chooses(tmp_path: Path) -> None:
@@ -26,7 +30,7 @@ def test_bytes_are_kept_as_they_are(tmp_path: Path, content: str) -> None:
 
 
 def brought(path: str, here: Path, root: Path) -> list[str]:
-    config = FilesConfig(path=path, glob="**/*.txt", separator="")
+    config = options(path)
     return [copy.relative_to(here).as_posix() for copy in bring(config, here, root)]
 
 

@@ -1,3 +1,4 @@
+import itertools
 import json
 from pathlib import Path
 
@@ -6,12 +7,14 @@ import pytest
 
 from reprolm.corpus.read import open_corpus
 from reprolm.data import encode as module
+from reprolm.data import workers
 from reprolm.data.config import EncodeConfig
 from reprolm.data.encode import encode
 from reprolm.data.shards import Tokens
 from reprolm.errors import Exit, ReprolmError
 from reprolm.store import directory_digest, verified
 from reprolm.tokenizers import pieces
+from reprolm.tokenizers.huggingface import HuggingFaceTokenizer
 from reprolm.tokenizers.load import KINDS, load
 from reprolm.tokenizers.train import train
 from tests.corpus.test_build import STORIES, build, own, written
@@ -75,6 +78,40 @@ def test_neither_batches_nor_pieces_change_the_tokens(
         encode(CONFIG, corpus, tmp_path / "tokenizer", tmp_path / "tokens")
         digests.add(directory_digest(tmp_path / "tokens"))
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("kind", ["character", "huggingface"])
+def test_processes_change_no_byte(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    train(tokenizer_config(kind=kind), corpus, tmp_path / "tokenizer")
+    monkeypatch.setattr(module, "BATCH_CHARACTERS", 200)
+    encode(CONFIG, corpus, tmp_path / "tokenizer", tmp_path / "alone")
+    monkeypatch.setattr(workers, "FEWEST_BYTES", 0)
+    monkeypatch.setattr(HuggingFaceTokenizer, "uses_all_cores", False)
+    encode(CONFIG, corpus, tmp_path / "tokenizer", tmp_path / "together")
+    assert directory_digest(tmp_path / "alone") == directory_digest(tmp_path / "together")
+
+
+def test_an_error_in_a_process_is_the_same_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(own(written(tmp_path / "t", [STORIES[0] * 60 + "Щ"])), tmp_path / "corpus", tmp_path)
+    train(tokenizer_config(kind="character"), tmp_path / "corpus", tmp_path / "tokenizer")
+    monkeypatch.setattr(workers, "FEWEST_BYTES", 0)
+    with pytest.raises(ReprolmError, match=r"U\+0429") as error:
+        encode(CONFIG, tmp_path / "corpus", tmp_path / "tokenizer", tmp_path / "tokens")
+    assert error.value.exit is Exit.DATA
+    assert not (tmp_path / "tokens").exists()
+
+
+def test_where_documents_begin_is_kept(tmp_path: Path, corpus: Path) -> None:
+    train(tokenizer_config(end_of_document=False), corpus, tmp_path / "tokenizer")
+    encode(CONFIG, corpus, tmp_path / "tokenizer", tmp_path / "tokens")
+    tokenizer = load(tmp_path / "tokenizer")
+    for name, split in open_corpus(corpus).items():
+        tokens = Tokens(tmp_path / "tokens", name)
+        bounds = tokens.document_offsets.astype(int).tolist()
+        found = [tokenizer.decode_bytes(tokens[a:b].tolist()) for a, b in itertools.pairwise(bounds)]
+        assert found == list(split.documents())
 
 
 def test_the_account_describes_the_directory(tmp_path: Path, corpus: Path) -> None:

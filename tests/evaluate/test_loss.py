@@ -1,6 +1,7 @@
 """Scoring: each target exactly once, given what it should be given."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,10 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reprolm.data.shards import Tokens
 from reprolm.errors import ReprolmError
 from reprolm.evaluate.loss import mean_loss, scored, window_starts
 from reprolm.model.initialise import initialise
 from reprolm.model.transformer import Transformer
+from tests.data.settings import tokens_of
 from tests.settings import model_config
 
 
@@ -23,7 +26,7 @@ class Echo(torch.nn.Module):
         self.weight = torch.nn.Parameter(torch.zeros(1))
         self.vocabulary = vocabulary
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, documents: object = None) -> torch.Tensor:
         return torch.nn.functional.one_hot(x, self.vocabulary) * 1.0
 
 
@@ -75,3 +78,36 @@ def test_scoring_leaves_the_model_in_its_mode_and_draws_no_dropout() -> None:
 def test_one_token_cannot_be_scored() -> None:
     with pytest.raises(ReprolmError, match="tokens: are too few"):
         mean_loss(model(), TOKENS[:1], window=16, batch_size=4)
+
+
+def documents_of(tmp_path: Path) -> Tokens:
+    """80 tokens in documents of 5, 30, 5 and 40."""
+    return tokens_of(tmp_path, [(i * i) % 23 for i in range(80)], 23, ends=(5, 35, 40))
+
+
+@pytest.mark.parametrize("batch", [1, 3, 64])
+def test_a_padded_model_is_judged_document_by_document(tmp_path: Path, batch: int) -> None:
+    tokens = documents_of(tmp_path)
+    model = initialise(Transformer(model_config(position="learned"), 23), seed=1).eval()
+    parts = list(scored(model, tokens, window=16, stride=16, batch_size=batch, laid="padded"))
+    at = np.concatenate([part.at for part in parts])
+    nats = np.concatenate([part.nats for part in parts])
+    assert sorted(at.tolist()) == sorted(set(range(80)) - {0, 5, 35, 40})
+    for start, end in ((0, 5), (5, 21), (21, 35), (40, 56), (56, 72)):
+        ids = torch.from_numpy(tokens[start : end + 1])[None]
+        inside = (at > start) & (at <= min(end, {0: 4, 21: 34}.get(start, end)))
+        expected = torch.nn.functional.cross_entropy(model(ids[:, :-1])[0], ids[0, 1:], reduction="none")
+        order = at[inside].argsort()
+        assert nats[inside][order] == pytest.approx(expected[: inside.sum()].detach().numpy(), abs=1e-5)
+
+
+def test_an_isolated_model_is_judged_without_what_lies_before_the_document(tmp_path: Path) -> None:
+    tokens = documents_of(tmp_path)
+    model = initialise(Transformer(model_config(), 23), seed=1).eval()
+    (alone,) = scored(model, tokens, window=16, stride=16, batch_size=64, laid="padded")
+    isolated = list(scored(model, tokens, window=16, stride=16, batch_size=64, laid="isolated"))
+    nats = {int(at): nat for part in isolated for at, nat in zip(part.at, part.nats, strict=True)}
+    assert sorted(nats) == list(range(1, 80))
+    for at, nat in zip(alone.at.tolist(), alone.nats, strict=True):
+        if at < 16 or 35 < at < 40:  # where no border of a window lies between
+            assert nats[at] == pytest.approx(nat, abs=1e-5)

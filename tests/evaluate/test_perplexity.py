@@ -13,7 +13,7 @@ import torch
 from reprolm.config import section
 from reprolm.data.shards import Tokens
 from reprolm.evaluate.config import EvaluateConfig
-from reprolm.evaluate.perplexity import evaluate, judge, references
+from reprolm.evaluate.perplexity import Judged, evaluate, judge, references
 from reprolm.evaluate.references import Bigram
 from reprolm.model.initialise import initialise
 from reprolm.model.transformer import Transformer
@@ -33,7 +33,7 @@ def test_a_uniform_model_costs_log2_of_the_vocabulary_a_token(tokens: Path) -> N
     model = initialise(Transformer(model_config(), VOCABULARY), seed=1).eval()
     torch.nn.init.zeros_(model.head.weight)
     split = Tokens(tokens, "validation")
-    total, _ = judge(model, split, CONFIG, window=16, stride=16)
+    total, _ = judge(model, split, CONFIG, stride=16)
     targets = split[1 : len(split)]
     text = targets[targets != VOCABULARY - 1]
     assert total.targets == len(split) - 1
@@ -75,7 +75,7 @@ def test_the_bigram_beats_the_unigram_on_a_pattern_and_chunks_change_nothing(
 def test_sliding_windows_and_positions_are_in_the_numbers(tokens: Path) -> None:
     model = initialise(Transformer(model_config(), VOCABULARY), seed=1).eval()
     training, split = Tokens(tokens, "train"), Tokens(tokens, "validation")
-    metrics, by_position = evaluate(model, training, split, b"text", CONFIG)
+    metrics, by_position = evaluate(model, training, split, Judged(b"text"), CONFIG)
     assert metrics["sliding"]["stride"] == 4
     assert metrics["perplexity"] == pytest.approx(math.exp(metrics["loss"]))
     assert metrics["bits_per_byte_all"] > metrics["bits_per_byte"]

@@ -89,3 +89,14 @@ def test_a_draw_ends_before_the_end_of_a_document() -> None:
     whole = continued(model(), torch.tensor([3]), settings, 1)[0]
     end = whole[20]
     assert continued(model(), torch.tensor([3]), settings, 1, end) == [whole[: whole.index(end)]]
+
+
+def test_dropout_while_writing_changes_the_text_and_can_be_repeated() -> None:
+    dropping = initialise(Transformer(model_config(dropout=0.5), 30), seed=1).eval()
+    settings = {"draws": 1, "temperature": 0.0, "max_new_tokens": 12}
+    active = [
+        continued(dropping, torch.tensor([3, 1, 4]), sample_config(dropout_active=on, **settings), 1)
+        for on in (False, True, True)
+    ]
+    assert active[0] != active[1] == active[2]
+    assert not dropping.training

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from reprolm.data.batches import Batch
 from reprolm.errors import Exit, ReprolmError
 from reprolm.train.loop import Trainer
 from reprolm.train.precision import LossScale
@@ -174,10 +175,10 @@ def test_whatever_a_step_is_made_of_it_resumes_to_the_bit(
 class Hungry(Step):
     """Has memory for two sequences."""
 
-    def _part(self, inputs: torch.Tensor, targets: torch.Tensor, counted: int) -> dict[str, torch.Tensor]:
-        if len(inputs) > 2:
+    def _part(self, batch: Batch, rows: slice) -> dict[str, torch.Tensor]:
+        if len(batch.inputs[rows]) > 2:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
-        return super()._part(inputs, targets, counted)
+        return super()._part(batch, rows)
 
 
 def hungry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Trainer:

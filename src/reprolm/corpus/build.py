@@ -1,9 +1,9 @@
 """Makes the corpus: streams a source to disk, splits it, publishes text, document offsets and an account."""
 
-import array
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,35 +11,52 @@ from typing import Any, Self
 import numpy as np
 
 from reprolm.corpus.config import DataConfig
+from reprolm.corpus.copies import Copies
 from reprolm.corpus.docstrings import Docstrings
 from reprolm.corpus.files import Files
+from reprolm.corpus.hub import HuggingFace
+from reprolm.corpus.hygiene import Hygiene
+from reprolm.corpus.mixture import Limited, Mixture
 from reprolm.corpus.read import SPLITS
-from reprolm.corpus.split import by_document, by_position, unit
-from reprolm.corpus.text import CHUNK_BYTES, Source, mapped
+from reprolm.corpus.spool import Spool
+from reprolm.corpus.synthetic.source import Synthetic
+from reprolm.corpus.text import CHUNK_BYTES, FORGET_BYTES, Source, forget, mapped
 from reprolm.corpus.url import Url
 from reprolm.errors import refuse
 from reprolm.store import publish_directory
 
-ACCOUNT = "corpus.json"
-SPOOL = "spool"
+ACCOUNT, REPORT = "corpus.json", "hygiene.json"
 
 
-def source(config: DataConfig, cache: Path) -> Source:
-    """The source that `data.source` names."""
-    match config.source:
-        case "docstrings":
-            return Docstrings(config.docstrings)
-        case "files":
-            return Files(config.files)
-        case "url":
-            return Url(config.url, cache)
+def source(config: DataConfig, root: Path) -> Source:
+    """The source that `data.source` names, up to the limit."""
+    if config.source == "mixture":
+        shares = config.mixture.shares
+        chosen: Source = Mixture({name: _single(name, config, root) for name in shares}, shares)
+    else:
+        chosen = _single(config.source, config, root)
+    limited = config.limit.bytes is not None or config.limit.documents is not None
+    return Limited(chosen, config.limit) if limited else chosen
+
+
+def _single(name: str, config: DataConfig, root: Path) -> Source:
+    strict = config.hygiene.invalid_utf8 == "refuse"
+    made: dict[str, Callable[[], Source]] = {
+        "docstrings": lambda: Docstrings(config.docstrings),
+        "files": lambda: Files(config.files, strict=strict),
+        "url": lambda: Url(config.url, root, strict=strict),
+        "huggingface": lambda: HuggingFace(config.huggingface),
+        "synthetic": lambda: Synthetic(config.synthetic),
+    }
+    return made[name]()
 
 
 class SplitWriter:
     """Writes `<split>.txt`, the documents one after the other, and `<split>.offsets`, where each begins."""
 
     def __init__(self, directory: Path, name: str) -> None:
-        self._text = (directory / f"{name}.txt").open("xb")
+        self.path = directory / f"{name}.txt"
+        self._text = self.path.open("xb")
         self._offsets = (directory / f"{name}.offsets").open("xb")
         self._digest = hashlib.sha256()
         self.documents = self.bytes = self.characters = 0
@@ -52,6 +69,8 @@ class SplitWriter:
         """Appends a document."""
         for start in range(0, len(document), CHUNK_BYTES):
             chunk = document[start : start + CHUNK_BYTES]
+            if start and start % FORGET_BYTES == 0:
+                forget(document)
             self._text.write(chunk)
             self._digest.update(chunk)
             # every byte of a character but the first is 10xxxxxx
@@ -59,6 +78,10 @@ class SplitWriter:
         self.documents += 1
         self.bytes += len(document)
         self._mark()
+
+    def flush(self) -> None:
+        """Lets others read what was added."""
+        self._text.flush()
 
     def account(self) -> dict[str, int | str]:
         """What was written."""
@@ -79,54 +102,44 @@ class SplitWriter:
         self._offsets.close()
 
 
-class _Spool:
-    """All documents in the order of the source: a split by content can be told only when all are known."""
-
-    def __init__(self, path: Path, documents: Source) -> None:
-        self.path, self._source = path, documents
-        self.digests, sizes = bytearray(), array.array("Q")
-        with path.open("xb") as file:
-            for document in documents:
-                file.write(document)
-                sizes.append(len(document))
-                self.digests += hashlib.sha256(document).digest()
-        self.sizes = np.array(sizes, dtype=np.uint64)
-
-    def __iter__(self) -> Iterator[memoryview]:
-        view, start = memoryview(mapped(self.path)), 0
-        for size in self.sizes.tolist():
-            yield view[start : start + size]
-            start += size
-
-
-def build(config: DataConfig, out: Path, cache: Path) -> dict[str, Any]:
-    """Publishes the corpus as `out` and returns its numbers; `cache` keeps downloads.
+def build(config: DataConfig, out: Path, root: Path) -> dict[str, Any]:
+    """Publishes the corpus as `out` and returns its numbers; the repository `root` keeps what is downloaded.
 
     Raises:
-        ReprolmError: the source cannot be had (exit 2, 66, 69, 76, 77), is empty, or leaves a split so (65).
+        ReprolmError: the source cannot be had (exit 2, 66, 69, 76, 77), is empty, leaves a split so, or holds
+            what is to be refused (65).
     """
-    documents = source(config, cache)
+    documents, hygiene = source(config, root), Hygiene(config.hygiene, _parameter(config))
     with publish_directory(out) as directory:
-        spool = _Spool(directory / SPOOL, documents)
-        if not len(spool.sizes):
+        spool = Spool(directory, documents, hygiene)
+        if not spool.documents:
             found = config.files.path if config.source == "files" else None
             raise refuse(_parameter(config), "holds no text", got=found, want="at least one document")
-        by = unit(config.split, len(spool.sizes))
-        assigned, duplicates = by_document(bytes(spool.digests), spool.sizes, config.split)
+        copies = Copies(config, spool)
         writers = {name: SplitWriter(directory, name) for name in SPLITS}
         with writers["train"] as train, writers["validation"] as validation, writers["test"] as test:
-            for document, split in zip(spool, assigned, strict=True):
-                if by == "document":
-                    (train, validation, test)[split].add(document)
-                else:
-                    _add_parts((train, validation, test), by_position(document, config.split))
-        spool.path.unlink()
+            # first all of train: only then it is known what of the others stands there
+            for text in copies.train():
+                train.add(text)
+            train.flush()
+            copies.compare(memoryview(mapped(train.path)))
+            for split, text in copies.held_out():
+                (train, validation, test)[split].add(text)
+        spool.remove()
         splits = {name: writer.account() for name, writer in writers.items()}
-        _refuse_empty(splits, by)
-        account: dict[str, Any] = {"source": config.source, **documents.facts, "split_by": by}
-        account |= {"duplicate_documents": duplicates, "splits": splits}
+        _refuse_empty(splits, copies.by)
+        account: dict[str, Any] = {"source": config.source, **documents.facts, "split_by": copies.by}
+        account |= {"duplicate_documents": copies.duplicates, "splits": splits}
         (directory / ACCOUNT).write_text(json.dumps(account, indent=1) + "\n")
-    return _metrics(len(spool.sizes), duplicates, splits)
+        found_odd = {name: asdict(finding) for name, finding in hygiene.findings.items()}
+        report = {"findings": found_odd, **copies.report()}
+        (directory / REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    metrics = {"documents": spool.documents, "duplicate_documents": copies.duplicates}
+    metrics |= {
+        "near_duplicate_documents": len(copies.near),
+        "repaired_documents": hygiene.repaired_documents,
+    }
+    return metrics | _metrics(splits)
 
 
 def _parameter(config: DataConfig) -> str:
@@ -134,13 +147,10 @@ def _parameter(config: DataConfig) -> str:
         "docstrings": "data.docstrings.packages",
         "files": "data.files.path",
         "url": "data.url.name",
+        "huggingface": "data.huggingface.dataset",
+        "synthetic": "data.synthetic.documents",
+        "mixture": "data.mixture",
     }[config.source]
-
-
-def _add_parts(writers: tuple[SplitWriter, ...], parts: list[memoryview]) -> None:
-    for writer, part in zip(writers, parts, strict=True):
-        if len(part):
-            writer.add(part)
 
 
 def _refuse_empty(splits: dict[str, dict[str, Any]], by: str) -> None:
@@ -155,8 +165,8 @@ def _refuse_empty(splits: dict[str, dict[str, Any]], by: str) -> None:
             )
 
 
-def _metrics(documents: int, duplicates: int, splits: dict[str, dict[str, Any]]) -> dict[str, int]:
-    metrics = {"documents": documents, "duplicate_documents": duplicates}
+def _metrics(splits: dict[str, dict[str, Any]]) -> dict[str, int]:
+    metrics: dict[str, int] = {}
     for key in ("bytes", "characters"):
         metrics[key] = sum(numbers[key] for numbers in splits.values())
     for name, numbers in splits.items():

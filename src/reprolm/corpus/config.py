@@ -7,9 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from reprolm.config import Config, rule
+from reprolm.corpus.synthetic.config import SyntheticConfig
 from reprolm.errors import Problem
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+Weight = Annotated[float, Field(ge=0)]
+Action = Literal["keep", "repair", "refuse"]
 
 
 class SplitConfig(Config):
@@ -39,20 +42,24 @@ class DocstringsConfig(Config):
 
 
 class FilesConfig(Config):
-    """Own text: a file, or the files of a folder that `glob` matches.
+    """Own text: a file, or the files of a folder that `glob` matches; .gz, .bz2, .xz and .zst are unpacked.
 
-    `separator` divides a file into documents; with "" a file is one document.
+    `separator` divides a file of text into documents; with "" it is one document. In .jsonl files a line is a
+    document, in .parquet files a row: the text under `field`.
     """
 
     path: str = Field(min_length=1)
     glob: str = Field(min_length=1)
     separator: str
+    field: str = Field(min_length=1)
 
 
 class UrlConfig(Config):
     """A download. For a named corpus, null means: as the table in `corpus/url.py` has it."""
 
-    name: Literal["tiny_shakespeare", "tinystories_train", "tinystories_validation", "custom"]
+    name: Literal[
+        "tiny_shakespeare", "tinystories_train", "tinystories_validation", "openwebtext_sample", "custom"
+    ]
     address: str | None
     bytes: Annotated[int, Field(gt=0)] | None
     sha256: str | None
@@ -82,11 +89,83 @@ class UrlConfig(Config):
         return Problem("sha256", "has a wrong form", self.sha256, "64 lowercase hex digits, or null")
 
 
+class HuggingFaceConfig(Config):
+    """A dataset of the Hugging Face hub, or the path of a folder like one."""
+
+    dataset: str
+    configuration: str | None
+    split: str = Field(min_length=1)
+    field: str = Field(min_length=1)
+    revision: str | None
+
+
+class LimitConfig(Config):
+    """How much of the source is taken, from its start; null: all."""
+
+    bytes: Annotated[int, Field(gt=0)] | None
+    documents: Annotated[int, Field(gt=0)] | None
+
+
+class HygieneConfig(Config):
+    """What is done where something is found: `keep` it as it is, `repair` it, or `refuse` the text."""
+
+    invalid_utf8: Action
+    """Repaired: each wrong byte becomes U+FFFD. Kept: only `tokenizer.kind: bytes` reads it."""
+    byte_order_mark: Action
+    """Repaired: left out."""
+    nul: Action
+    """Repaired: left out."""
+    control_characters: Action
+    """Other than tab, line feed and carriage return. Repaired: left out."""
+    line_ends: Action
+    """CR LF and CR. Repaired: LF."""
+    unnormalised: Action
+    """Text that is not in Unicode's normal form C. Repaired: normalised."""
+    mojibake: Action
+    """UTF-8 that was read as something else, by ftfy's score. Repaired by ftfy."""
+    duplicates: Action
+    """Exact copies of a document; they always share a split. Repaired: one is left."""
+    near_duplicates: Action
+    """Documents of validation or test of which half stands in train. Repaired: left out."""
+
+
+class MixtureConfig(Config):
+    """The share of each source in the bytes of a mixture; 0: it takes no part."""
+
+    docstrings: Weight
+    files: Weight
+    url: Weight
+    huggingface: Weight
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The sources that take part."""
+        return {name: share for name, share in self if share}
+
+    @rule
+    def _somebody_takes_part(self) -> Problem | None:
+        return None if self.shares else Problem("files", "every share is 0", want="at least one above 0")
+
+
 class DataConfig(Config):
     """The section `data`."""
 
-    source: Literal["docstrings", "files", "url"]
+    source: Literal["docstrings", "files", "url", "huggingface", "synthetic", "mixture"]
     split: SplitConfig
+    limit: LimitConfig
+    hygiene: HygieneConfig
     docstrings: DocstringsConfig
     files: FilesConfig
     url: UrlConfig
+    huggingface: HuggingFaceConfig
+    synthetic: SyntheticConfig
+    mixture: MixtureConfig
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources that text is taken from."""
+        return tuple(self.mixture.shares) if self.source == "mixture" else (self.source,)
+
+    def acts(self, selector: str, word: str) -> bool:
+        """The options of a source act where it is chosen, alone or in a mixture."""
+        return word in (*self.sources, self.source) if selector == "source" else super().acts(selector, word)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reprolm.corpus.config import FilesConfig
-from reprolm.corpus.text import Text, check_utf8, divided, mapped
+from reprolm.corpus.formats import documents
+from reprolm.corpus.text import Text
 from reprolm.errors import Exit, refuse
 
 PARAMETER = "data.files.path"
@@ -16,16 +17,15 @@ PARAMETER = "data.files.path"
 class Files:
     """A file, or the files of a folder that the glob matches, in the order of their paths."""
 
-    def __init__(self, config: FilesConfig) -> None:
-        self._config = config
+    def __init__(self, config: FilesConfig, *, strict: bool) -> None:
+        self._config, self._strict = config, strict
         self.facts: dict[str, str | int] = {"files": 0}
 
     def __iter__(self) -> Iterator[Text]:
         for path in found(self._config):
-            content = mapped(path)
-            check_utf8(content, str(path))
             self.facts["files"] = int(self.facts["files"]) + 1
-            yield from divided(content, self._config.separator)
+            options = self._config
+            yield from documents(path, options.separator, options.field, strict=self._strict)
 
 
 def found(config: FilesConfig, base: Path = Path()) -> list[Path]:

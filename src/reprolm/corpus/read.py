@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reprolm.corpus.text import mapped
+from reprolm.corpus.text import forgetting, mapped
 from reprolm.errors import Exit, refuse
 from reprolm.store import verified
 
@@ -44,8 +44,7 @@ class Split:
     def views(self) -> Iterator[memoryview]:
         """The documents in order, without a copy."""
         bounds = self.offsets.tolist()
-        for start, end in itertools.pairwise(bounds):
-            yield self._content[start:end]
+        return forgetting(self._content[start:end] for start, end in itertools.pairwise(bounds))
 
     def documents(self) -> Iterator[Bytes]:
         """The documents in order."""

@@ -2,13 +2,14 @@
 
 import codecs
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 from reprolm.errors import Exit, refuse
 
 CHUNK_BYTES = 1 << 20
+FORGET_BYTES = 4 << 20
 CONTEXT_BYTES = 16
 Text = bytes | memoryview
 Content = bytes | mmap.mmap
@@ -39,6 +40,26 @@ def mapped(path: Path) -> Content:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
+def forget(view: memoryview) -> None:
+    """Lets go of the pages of a mapped file that were read; they come again when they are looked at again.
+
+    They would be the system's to take at any time, but until then they count as memory of this process.
+    """
+    if isinstance(view.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        view.obj.madvise(mmap.MADV_DONTNEED)
+
+
+def forgetting(documents: Iterable[memoryview]) -> Iterator[memoryview]:
+    """The documents; pages are let go of after every 4 MiB."""
+    size = 0
+    for document in documents:
+        yield document
+        size += len(document)
+        if size > FORGET_BYTES:
+            forget(document)
+            size = 0
+
+
 def check_utf8(content: Content, where: str) -> None:
     """Refuses bytes that are not UTF-8, in constant memory.
 
@@ -52,6 +73,8 @@ def check_utf8(content: Content, where: str) -> None:
             decoder.decode(content[start : start + CHUNK_BYTES], final=start + CHUNK_BYTES >= len(content))
         except UnicodeDecodeError as error:
             raise refuse_bytes(content, start - pending + error.start, where) from error
+        if start % FORGET_BYTES == 0 and len(content):
+            forget(memoryview(content))
 
 
 def refuse_bytes(content: Content, offset: int, where: str) -> Exception:
@@ -82,8 +105,11 @@ def divided(content: Content, separator: str) -> Iterator[Text]:
         if len(content):
             yield memoryview(content)
         return
-    pattern, start = separator.encode(), 0
+    pattern, start, forgotten = separator.encode(), 0, 0
     while start < len(content):
+        if start >= forgotten + FORGET_BYTES:
+            forgotten = start
+            forget(memoryview(content))
         found = content.find(pattern, start)
         end = len(content) if found < 0 else found
         piece = content[start:end]

@@ -1,15 +1,20 @@
 """The source `url`: a named corpus, or any address."""
 
 import sys
+import urllib.parse
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 from reprolm.corpus.config import UrlConfig
 from reprolm.corpus.download import Wanted, download, shown_url
-from reprolm.corpus.text import Text, check_utf8, divided, mapped
-from reprolm.errors import refuse
-from reprolm.store import file_sha256
+from reprolm.corpus.opened import content
+from reprolm.corpus.text import Text, check_utf8, divided
+from reprolm.errors import Exit, refuse
+from reprolm.store import file_sha256, publish_json, read_json
 
+PINS = "pins.json"
+CACHE = Path(".reprolm", "downloads")
 TINY_STORIES = (
     "https://huggingface.co/datasets/roneneldan/TinyStories/resolve/"
     "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64/TinyStoriesV2-GPT4-"
@@ -39,8 +44,18 @@ NAMED: dict[str, tuple[Wanted, str]] = {
         ),
         "<|endoftext|>",
     ),
+    # size and digest are not known for sure: pinned here by the first download
+    "openwebtext_sample": (
+        Wanted(
+            "https://huggingface.co/datasets/stanford-cs336/owt-sample/resolve/main/owt_valid.txt.gz",
+            None,
+            None,
+        ),
+        "<|endoftext|>",
+    ),
 }
-"""Name → file, separator. Tiny Shakespeare: Karpathy 2015. TinyStories V2: Eldan, Li, arXiv:2305.07759."""
+"""Name → file, separator. Tiny Shakespeare: Karpathy 2015. TinyStories V2: Eldan, Li, arXiv:2305.07759.
+OpenWebText (Gokaslan & Cohen 2019): the sample of Stanford's CS336; 50M tokens are about 225 MB of it."""
 
 
 def resolved(config: UrlConfig) -> tuple[Wanted, str]:
@@ -53,21 +68,38 @@ def resolved(config: UrlConfig) -> tuple[Wanted, str]:
 
 
 class Url:
-    """The documents of a download."""
+    """The documents of a download, which the repository `root` keeps."""
 
-    def __init__(self, config: UrlConfig, cache: Path) -> None:
+    def __init__(self, config: UrlConfig, root: Path, *, strict: bool) -> None:
         self._wanted, self._separator = resolved(config)
-        self._cache = cache
+        self._root, self._strict = root, strict
         self.facts: dict[str, str | int] = {"address": shown_url(self._wanted.address)}
 
     def __iter__(self) -> Iterator[Text]:
-        path = download(self._wanted, self._cache)
-        content, found = mapped(path), file_sha256(path)
-        self.facts |= {"download_bytes": len(content), "download_sha256": found}
-        if self._wanted.sha256 is None:
-            print(f"download: data.url.sha256 pins what came: {found}", file=sys.stderr)
-        where = shown_url(self._wanted.address)
-        if not content:
+        wanted = _pinned(self._wanted, self._root)
+        path = download(wanted, self._root / CACHE)
+        found, where = file_sha256(path), shown_url(wanted.address)
+        self.facts |= {"download_bytes": path.stat().st_size, "download_sha256": found}
+        if wanted.sha256 is None:
+            publish_json(self._root / PINS, dict(sorted((_pins(self._root) | {where: found}).items())))
+            print(f"download: {PINS} pins what came, sha256 {found}; commit it", file=sys.stderr)
+        inside = content(path, PurePosixPath(urllib.parse.urlsplit(wanted.address).path).name)
+        if not len(inside):
             raise refuse(where, "is empty", want="a text")
-        check_utf8(content, where)
-        yield from divided(content, self._separator)
+        if self._strict:
+            check_utf8(inside, where)
+        yield from divided(inside, self._separator)
+
+
+def _pins(root: Path) -> dict[str, str]:
+    """Address → sha256 of the first download. Git tracks the file: every clone refuses other bytes."""
+    path = root / PINS
+    pins = read_json(path) if path.is_file() else {}
+    if not isinstance(pins, dict) or not all(isinstance(sha256, str) for sha256 in pins.values()):
+        raise refuse(str(path), "has a wrong form", want="address: sha256", exit=Exit.INTEGRITY)
+    return pins
+
+
+def _pinned(wanted: Wanted, root: Path) -> Wanted:
+    """What is wanted, with the digest of its first download where no other is known."""
+    return replace(wanted, sha256=wanted.sha256 or _pins(root).get(shown_url(wanted.address)))

@@ -1,37 +1,55 @@
 """Batches as a function of (seed, step): nothing is remembered, so that resuming needs one number."""
 
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 
 from reprolm.data.permutation import Permutation
 from reprolm.data.shards import Array, Tokens
+from reprolm.data.windows import IGNORED, Laid, Packed, Padded
 from reprolm.seeds import stream
 
 
-class Batches:
-    """Batches of `batch_size` windows of `context_length` inputs, the targets shifted by one.
+@dataclass(frozen=True)
+class Batch:
+    """Rows of a batch: what is read, and what is to be predicted after each token, −100 where nothing is.
 
-    Each epoch lays the windows end to end from an offset of its own, so that their borders move, and visits
-    each once in an order of its own. `windows` is the number that fits whatever the offset.
+    `counted` is the number of targets of the whole batch, other ranks' rows too: the loss of a step is a sum
+    divided by it. `documents` numbers the documents of a row, where tokens must not see another's.
+    """
+
+    inputs: Array
+    targets: Array
+    counted: int
+    documents: Array | None = None
+
+
+class Batches:
+    """Batches of `batch_size` windows of at most `context_length` inputs, the targets shifted by one.
+
+    `laid` is how windows lie in the text (see `data.windows`). By `permutation` each epoch visits every
+    window once, in an order of its own, with borders of its own where the text is packed;
+    `with_replacement` draws each window by lot, anywhere. `windows` is the number of an epoch.
 
     Raises:
         ReprolmError: there are fewer tokens than one window has (exit 65).
     """
 
-    def __init__(self, tokens: Tokens, batch_size: int, context_length: int, seed: int) -> None:
-        tokens.require(context_length)
-        self._tokens, self._seed = tokens, seed
+    def __init__(
+        self, tokens: Tokens, batch_size: int, context_length: int, seed: int, *, laid: Laid = "packed",
+        sampling: str = "permutation",
+    ) -> None:  # fmt: skip
+        self._windows = (Padded if laid == "padded" else Packed)(tokens, context_length)
+        self._seed, self._isolated, self._drawn = seed, laid == "isolated", sampling == "with_replacement"
         self.batch_size, self.context_length = batch_size, context_length
-        self.windows = max(1, (len(tokens) - context_length) // context_length)
-        self._epoch = functools.lru_cache(maxsize=4)(self._drawn)
+        self.windows = self._windows.count
+        self._epoch = functools.lru_cache(maxsize=4)(self._order)
 
-    def _drawn(self, epoch: int) -> tuple[int, Permutation]:
-        """Offset and order of an epoch."""
-        room = len(self._tokens) - 1 - self.windows * self.context_length
-        offsets = min(self.context_length, room + 1)
-        offset = stream(self._seed, "batches", "offset", epoch) % offsets
-        return offset, Permutation(self.windows, stream(self._seed, "batches", "order", epoch))
+    def _order(self, epoch: int) -> tuple[int, Permutation]:
+        """Shift and order of an epoch."""
+        shift = stream(self._seed, "batches", "offset", epoch) % self._windows.shifts
+        return shift, Permutation(self.windows, stream(self._seed, "batches", "order", epoch))
 
     def epoch_at(self, step: int) -> int:
         """The epoch in which a step begins."""
@@ -39,20 +57,32 @@ class Batches:
 
     def starts(self, step: int, first: int, last: int) -> Array:
         """The first token of each of the rows `first` … `last` − 1 of a batch."""
+        if self._drawn:
+            source = np.random.Philox(key=stream(self._seed, "batches", "drawn", step))
+            lots = source.random_raw(self.batch_size)[first:last] % np.uint64(self._windows.places)
+            return self._windows.anywhere(lots.astype(np.int64))
         visits = step * self.batch_size + np.arange(first, last)
         epochs = visits // self.windows
         starts = np.empty(len(visits), dtype=np.int64)
         for epoch in range(int(epochs[0]), int(epochs[-1]) + 1) if len(visits) else ():
             here = epochs == epoch
-            offset, order = self._epoch(epoch)
-            starts[here] = offset + order(visits[here] % self.windows) * self.context_length
+            shift, order = self._epoch(epoch)
+            starts[here] = self._windows.start(order(visits[here] % self.windows), shift)
         return starts
 
-    def rows(self, step: int, first: int, last: int) -> tuple[Array, Array]:
-        """Inputs and targets of the rows `first` … `last` − 1 of the batch at `step`: the part of a rank."""
-        windows = self._tokens.windows(self.starts(step, first, last), self.context_length + 1)
-        return np.ascontiguousarray(windows[:, :-1]), np.ascontiguousarray(windows[:, 1:])
+    def rows(self, step: int, first: int, last: int) -> Batch:
+        """The rows `first` … `last` − 1 of the batch at `step`: the part of a rank."""
+        every = self.starts(step, 0, self.batch_size)
+        lengths = self._windows.lengths(every)
+        width, starts = int(lengths.max()), every[first:last]
+        windows = self._windows.read(starts, width + 1)
+        inputs, targets = np.ascontiguousarray(windows[:, :-1]), np.ascontiguousarray(windows[:, 1:])
+        if int(lengths.min()) < width:
+            beyond = np.arange(width) >= lengths[first:last, None]
+            inputs[beyond], targets[beyond] = 0, IGNORED
+        documents = self._windows.documents(starts, width) if self._isolated else None
+        return Batch(inputs, targets, int(lengths.sum()), documents)
 
-    def at(self, step: int) -> tuple[Array, Array]:
-        """Inputs and targets of the batch at `step`, each [batch_size, context_length]."""
+    def at(self, step: int) -> Batch:
+        """The batch at `step`, each part [batch_size, context_length]."""
         return self.rows(step, 0, self.batch_size)

@@ -13,14 +13,16 @@ from reprolm.data.shards import (
     ACCOUNT,
     HEADER_BYTES,
     LENGTHS,
+    OFFSETS,
     Vocabulary,
     account,
     dtype_for,
     shard_name,
 )
+from reprolm.data.workers import Workers
 from reprolm.progress import Progress
 from reprolm.store import publish_directory
-from reprolm.tokenizers.interface import Ids, Tokenizer
+from reprolm.tokenizers.interface import Ids
 from reprolm.tokenizers.load import load
 from reprolm.tokenizers.pieces import pieces
 
@@ -34,6 +36,9 @@ class ShardWriter:
         self._directory, self._split, self._vocabulary, self._most = directory, split, vocabulary, most
         self._dtype = dtype_for(vocabulary.vocab_size)
         self.shards: list[int] = []
+        self._tokens = 0
+        self._offsets = (directory / f"{split}{OFFSETS}").open("xb")
+        self.end_document()
         self._begin()
 
     def _begin(self) -> None:
@@ -46,8 +51,13 @@ class ShardWriter:
         self._file.write(self._vocabulary.header(self.shards[-1]))
         self._file.close()
 
+    def end_document(self) -> None:
+        """Notes that a document ends here, and the next begins."""
+        self._offsets.write(self._tokens.to_bytes(8, "little"))
+
     def add(self, ids: Ids) -> None:
         """Appends tokens."""
+        self._tokens += len(ids)
         # a cast to 16 bits would wrap in silence
         assert not len(ids) or int(ids.max()) < self._vocabulary.vocab_size
         tokens = ids.astype(self._dtype)
@@ -67,12 +77,14 @@ class ShardWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._finish()
+        self._offsets.close()
 
 
 def encode(config: EncodeConfig, corpus: Path, tokenizer: Path, out: Path) -> dict[str, Any]:
     """Publishes the tokens of every split as `out` and returns their numbers.
 
-    Where the vocabulary has `<|endoftext|>`, it follows each document; documents lie one after the other.
+    Where the vocabulary has `<|endoftext|>`, it follows each document; documents lie one after the other. The
+    work is shared by all cores; how many there are changes no byte.
 
     Raises:
         ReprolmError: a text has a character that the vocabulary lacks (exit 65); corpus or tokenizer is not
@@ -82,10 +94,11 @@ def encode(config: EncodeConfig, corpus: Path, tokenizer: Path, out: Path) -> di
     vocabulary = Vocabulary(encoder.vocab_size, encoder.end_of_document, encoder.digest)
     total = sum(documents.bytes for documents in texts.values())
     splits: dict[str, dict[str, Any]] = {}
+    workers = Workers(encoder, tokenizer, total)
     with publish_directory(out) as directory, Progress("encode", total, "bytes") as progress:
         for split, documents in texts.items():
             with ShardWriter(directory, split, vocabulary, config.shard_tokens) as writer:
-                count = _encode_split(documents, encoder, writer, progress)
+                count = _encode_split(documents, workers, writer, progress)
             splits[split] = {
                 "tokens": sum(writer.shards),
                 "documents": count,
@@ -101,18 +114,18 @@ def encode(config: EncodeConfig, corpus: Path, tokenizer: Path, out: Path) -> di
     return metrics
 
 
-def _encode_split(documents: Split, tokenizer: Tokenizer, writer: ShardWriter, progress: Progress) -> int:
+def _encode_split(documents: Split, workers: Workers, writer: ShardWriter, progress: Progress) -> int:
     """Appends the tokens of all documents and returns how many documents there were."""
-    end = [] if tokenizer.end_of_document is None else [tokenizer.end_of_document]
+    end = [] if workers.end_of_document is None else [workers.end_of_document]
     marker = np.array(end, dtype=np.uint32)
     count = 0
-    for texts in _batches(_marked(documents)):
-        encoded = tokenizer.encode_many(texts)
-        writer.add(
-            np.concatenate([ids if text else marker for text, ids in zip(texts, encoded, strict=True)])
-        )
-        count += texts.count("")
-        progress.advance(sum(len(text.encode()) for text in texts))
+    for batch, encoded in workers.encoded(_batches(_marked(documents))):
+        for text, ids in zip(batch, encoded, strict=True):
+            writer.add(ids if text else marker)
+            if not text:
+                writer.end_document()
+                count += 1
+        progress.advance(sum(len(text.encode("utf-8", "surrogateescape")) for text in batch))
     return count
 
 
@@ -124,7 +137,7 @@ def _marked(documents: Split) -> Iterator[str]:
 
 
 def _batches(texts: Iterator[str]) -> Iterator[list[str]]:
-    """Texts by the megabyte: enough to keep all cores at work, and bounded."""
+    """Texts by the megabyte: enough to keep a core at work, and bounded."""
     batch: list[str] = []
     size = 0
     for text in texts:

@@ -2,7 +2,8 @@
 
 A shard is 512 bytes of header (a magic word, JSON, padding) and then its tokens, little-endian, 16 bits wide
 if the vocabulary has at most 65,536 entries, else 32. `tokens.json` describes the directory, `token_bytes`
-holds the number of UTF-8 bytes that each id stands for, as little-endian 32-bit numbers.
+holds the number of UTF-8 bytes that each id stands for, as little-endian 32-bit numbers; `<split>.documents`
+holds where each document begins, and where the last ends, in tokens, as little-endian 64-bit numbers.
 """
 
 import json
@@ -20,6 +21,7 @@ MAGIC = b"reprolm\x01"
 HEADER_BYTES = 512
 ACCOUNT = "tokens.json"
 LENGTHS = "token_bytes"
+OFFSETS = ".documents"
 Array = npt.NDArray[np.int64]
 
 
@@ -74,6 +76,7 @@ class Tokens:
         self.documents: int = numbers["documents"]
         self.text_bytes: int = numbers["text_bytes"]
         self.token_bytes = np.fromfile(directory / LENGTHS, dtype="<u4").astype(np.int64)
+        self.document_offsets = _mapped(directory / f"{split}{OFFSETS}", np.dtype("<u8"))
         self._shards = [
             _opened(directory / shard_name(split, i), vocabulary, tokens)
             for i, tokens in enumerate(numbers["shards"])
@@ -120,6 +123,13 @@ class Tokens:
                 got=f"{len(self)} tokens",
                 want=f"at least {context_length + 1} tokens (model.context_length + 1)",
             )
+
+
+def _mapped(path: Path, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """The numbers of a file, mapped."""
+    if not path.is_file():
+        raise refuse(str(path), "is not there", exit=Exit.MISSING)
+    return np.asarray(np.memmap(path, dtype=dtype, mode="r"))
 
 
 def _opened(path: Path, vocabulary: Vocabulary, tokens: int) -> npt.NDArray[Any]:

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reprolm.data.shards import Tokens
+from reprolm.data.windows import Laid
 from reprolm.evaluate.config import EvaluateConfig
+from reprolm.evaluate.excess import Excess
 from reprolm.evaluate.loss import Scored, scored
 from reprolm.evaluate.references import Bigram, compressed_bits_per_byte, uniform_nats
 from reprolm.model.transformer import Transformer
@@ -80,16 +82,30 @@ class ByPosition:
         return text.getvalue()
 
 
+@dataclass(frozen=True)
+class Judged:
+    """The text of a split, how windows lie in it, and the oracle's −ln p of each byte if known."""
+
+    content: bytes
+    laid: Laid = "packed"
+    oracle_nats: NDArray[np.float64] | None = None
+
+
 def judge(
-    model: Transformer, tokens: Tokens, config: EvaluateConfig, *, window: int, stride: int
-) -> tuple[Total, ByPosition]:
-    """Scores the model on a stream with windows of `window` inputs that start `stride` apart."""
+    model: Transformer, tokens: Tokens, config: EvaluateConfig, *, stride: int, laid: Laid = "packed",
+    excess: Excess | None = None,
+) -> tuple[Total, ByPosition]:  # fmt: skip
+    """Scores the model on a text, in windows as long as its context that start `stride` apart."""
+    window = model.config.context_length
     total, by_position = Total(tokens.token_bytes), ByPosition()
-    parts = scored(model, tokens, window=window, stride=stride, batch_size=config.batch_size)
+    batch = config.batch_size
+    parts = scored(model, tokens, window=window, stride=stride, batch_size=batch, laid=laid)
     with Progress(f"evaluate (stride {stride})", len(tokens) - 1, "tokens") as progress:
         for part in parts:
             total.add(part.targets, part.nats)
             by_position.add(part)
+            if excess is not None:
+                excess.add(part)
             progress.advance(len(part.targets))
     return total, by_position
 
@@ -108,15 +124,25 @@ def references(training: Tokens, tokens: Tokens, text: bytes) -> dict[str, float
 
 
 def evaluate(
-    model: Transformer, training: Tokens, tokens: Tokens, text: bytes, config: EvaluateConfig
+    model: Transformer, training: Tokens, tokens: Tokens, text: Judged, config: EvaluateConfig
 ) -> tuple[dict[str, Any], ByPosition]:
-    """The numbers of `metrics/evaluate.json`: disjoint windows, as in training, and `stride` apart."""
-    window = model.config.context_length
-    disjoint, by_position = judge(model, tokens, config, window=window, stride=window)
+    """The numbers of `metrics/evaluate.json`: disjoint windows, as in training, and `stride` apart.
+
+    Raises:
+        ReprolmError: the model is better than the process that wrote the text (exit 76).
+    """
+    window, excess = model.config.context_length, None
+    if text.oracle_nats is not None:
+        excess = Excess(tokens.token_bytes[tokens[:]], text.oracle_nats)
+    disjoint, by_position = judge(model, tokens, config, stride=window, laid=text.laid, excess=excess)
     metrics: dict[str, Any] = {"split": config.split, **disjoint.summary()}
     metrics |= {"targets": disjoint.targets, "text_bytes": disjoint.text_bytes, "window": window}
-    if config.stride < window:
-        sliding, _ = judge(model, tokens, config, window=window, stride=config.stride)
+    if config.stride < window and text.laid != "padded":
+        sliding, _ = judge(model, tokens, config, stride=config.stride, laid=text.laid)
         metrics["sliding"] = {"stride": config.stride, **sliding.summary()}
-    metrics["references"] = references(training, tokens, text)
+    metrics["references"] = references(training, tokens, text.content)
+    if excess is not None and text.oracle_nats is not None:
+        metrics["excess"] = excess.summary()
+        floor = float(text.oracle_nats.sum()) / (math.log(2) * len(text.oracle_nats))
+        metrics["references"]["floor"] = floor
     return metrics, by_position

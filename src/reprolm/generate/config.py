@@ -14,3 +14,5 @@ class SampleConfig(Config):
     temperature: float = Field(ge=0)
     top_k: int | None = Field(ge=1)
     top_p: float | None = Field(gt=0, le=1)
+    dropout_active: bool
+    """Whether the model's dropout goes on while it writes: a slip of some, kept for those who made it."""

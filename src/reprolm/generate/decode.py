@@ -31,6 +31,9 @@ def continued(
         torch.Generator().manual_seed(stream(seed, "sample", *words, index)) for index in range(config.draws)
     ]
     device = next(model.parameters()).device
+    if config.dropout_active:
+        torch.manual_seed(stream(seed, "dropout", *words))
+        model.train()
     rows = prompt.to(device).expand(config.draws, -1)
     cache, unread = _fresh(model, rows)
     for _ in range(config.max_new_tokens):
@@ -40,6 +43,7 @@ def continued(
         uniform = torch.cat([torch.rand(1, generator=g, dtype=torch.float64) for g in generators])
         unread = draw(p, uniform)[:, None].to(device)
         rows = torch.cat([rows, unread], dim=1)
+    model.eval()
     return [_until(row, end) for row in rows[:, len(prompt) :].tolist()]
 
 

@@ -16,21 +16,21 @@ class CharacterConfig(Config):
     unknown: bool
 
 
-class BytePairConfig(Config):
-    """Options of `bytepair`: what a word is, and how often a pair must occur to be merged."""
-
-    pattern: Literal["gpt2", "gpt4"]
-    min_frequency: Annotated[int, Field(ge=1)]
-
-
 class HuggingFaceConfig(Config):
     """Options of `huggingface`; a pair is merged only if it occurs `min_frequency` times or more."""
 
     min_frequency: Annotated[int, Field(ge=1)]
 
 
+class BytePairConfig(Config):
+    """Options of `bytepair`: what divides text into words, and how often a pair must occur to be merged."""
+
+    pattern: Literal["gpt2", "gpt4"]
+    min_frequency: Annotated[int, Field(ge=1)]
+
+
 class TokenizerConfig(Config):
-    """The section `tokenizer`. `vocab_size` is that of `bytepair` and `huggingface`; the others ignore it.
+    """The section `tokenizer`. `character` and `bytes` ignore `vocab_size`: their vocabulary is given.
 
     With `end_of_document` the vocabulary has an entry `<|endoftext|>`, which is put after each document.
     """
@@ -42,16 +42,10 @@ class TokenizerConfig(Config):
     bytepair: BytePairConfig
     huggingface: HuggingFaceConfig
 
-    @property
-    def known_size(self) -> int | None:
-        """The number of entries; None for `character`, where the text decides it."""
-        sizes = {"character": None, "bytes": BYTES + self.end_of_document}
-        return sizes.get(self.kind, self.vocab_size)
-
     @rule
     def _room_for_bytes(self) -> Problem | None:
         least = BYTES + self.end_of_document
-        if self.known_size is None or self.known_size >= least:
+        if self.kind not in ("bytepair", "huggingface") or self.vocab_size >= least:
             return None
         want = f"at least {least}: 256 bytes" + " and <|endoftext|>" * self.end_of_document
         return Problem("vocab_size", f"is too small for tokenizer.kind {self.kind}", self.vocab_size, want)

@@ -15,6 +15,8 @@ from reprolm.tokenizers.interface import END_OF_DOCUMENT, FILE, Ids, Tokenizer
 class HuggingFaceTokenizer(Tokenizer):
     """A byte-level tokenizer that `tokenizers` can load; ids as it gives them."""
 
+    uses_all_cores = True
+
     def __init__(self, serialized: str) -> None:
         self._inner = tokenizers.Tokenizer.from_str(serialized)
         # a special entry that is spelled out in a text is text

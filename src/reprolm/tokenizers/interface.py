@@ -19,8 +19,10 @@ class Tokenizer(ABC):
     """A vocabulary and the way into it. Text never yields `end_of_document`: only the pipeline inserts it.
 
     `entries` holds the bytes that each id stands for, none for the special ones; `serialized` the content of
-    `tokenizer.json`, from which everything else follows.
+    `tokenizer.json`, from which everything else follows. `uses_all_cores` tells whether `encode_many` does.
     """
+
+    uses_all_cores = False
 
     def __init__(self, entries: Sequence[bytes], end_of_document: int | None, serialized: str) -> None:
         self.vocab_size = len(entries)
@@ -50,21 +52,6 @@ class Tokenizer(ABC):
     @abstractmethod
     def encode_many(self, texts: Sequence[str]) -> list[Ids]:
         """The ids of each text, faster than one by one."""
-
-    def encode_bytes(self, content: bytes) -> Ids:
-        """The ids of bytes; those that are not UTF-8 are taken by the kinds whose vocabulary has every byte.
-
-        Raises:
-            ReprolmError: they are not UTF-8, or hold a character that the vocabulary lacks (exit 65).
-        """
-        try:
-            return self.encode_many([content.decode()])[0]
-        except UnicodeDecodeError as error:
-            raise refuse(
-                "text",
-                f"is not UTF-8: byte {content[error.start]:#04x} at offset {error.start}",
-                want="UTF-8, or tokenizer.kind bytes or bytepair",
-            ) from error
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes that ids stand for; `end_of_document` stands for none."""

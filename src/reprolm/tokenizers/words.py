@@ -1,95 +1,64 @@
-"""Counts the words of a text, on several processes where it is long."""
+"""Text to words, which byte-pair merges never cross, and how often each word occurs."""
 
-import multiprocessing
+import functools
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from multiprocessing.connection import Connection
 
-from reprolm.tokenizers.bytelevel import splitter
+import regex
 
-BATCH_CHARACTERS = 1 << 20
-ALONE_BATCHES = 4
-"""A process takes as long to start as so many batches take to count."""
+from reprolm import processes
 
-
-def count_words(texts: Iterable[str], pattern: str, processes: int) -> Counter[str]:
-    """How often each word of `pattern` occurs in `texts`, whatever their order and the number of processes.
-
-    This process reads the texts, and counts those that no other is free for.
-    """
-    words = splitter(pattern)
-    counts: Counter[str] = Counter()
-    helpers: list[_Helper] = []
-    for number, batch in enumerate(_batches(texts)):
-        if number == ALONE_BATCHES:
-            helpers = [_Helper(pattern) for _ in range(processes - 1)]
-        free = next((helper for helper in helpers if helper.free()), None)
-        if free is not None:
-            free.give(batch)
-        else:
-            for text in batch:
-                counts.update(words(text))
-    for helper in helpers:
-        counts.update(helper.result())
-    return counts
+PATTERNS = {
+    "gpt2": r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+""",
+    "gpt4": (
+        r"""'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}"""
+        r"""| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"""
+    ),
+}
+"""Those of GPT-2 (Radford et al. 2019) and of GPT-4 (cl100k); every character falls into exactly one word."""
+BATCH_CHARACTERS = 4 << 20
+FEWEST_CHARACTERS = 16 << 20
+"""Of less text, starting processes takes longer than counting."""
 
 
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+@functools.cache
+def compiled(pattern: str) -> "regex.Pattern[str]":
+    """The pattern of that name, ready for use."""
+    return regex.compile(PATTERNS[pattern])
+
+
+def _counted(batch: tuple[str, list[str]]) -> dict[str, int]:
+    pattern, texts = batch
+    words: Counter[str] = Counter()
+    for text in texts:
+        words.update(compiled(pattern).findall(text))
+    return dict(words)
+
+
+def _batches(pattern: str, texts: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
     batch: list[str] = []
     size = 0
     for text in texts:
         batch.append(text)
         size += len(text)
         if size >= BATCH_CHARACTERS:
-            yield batch
+            yield pattern, batch
             batch, size = [], 0
-    if batch:
-        yield batch
+    yield pattern, batch
 
 
-class _Helper:
-    """A process that counts words. It ends when the pipe to this one does, whatever ended this one."""
-
-    def __init__(self, pattern: str) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_help, args=(theirs, pattern), daemon=True)
-        self._process.start()
-        theirs.close()
-        self._free = False
-
-    def free(self) -> bool:
-        """Whether it waits for a batch."""
-        if not self._free and self._pipe.poll():
-            self._pipe.recv()
-            self._free = True
-        return self._free
-
-    def give(self, batch: list[str]) -> None:
-        self._pipe.send(batch)
-        self._free = False
-
-    def result(self) -> Counter[str]:
-        """All that it counted."""
-        if not self._free:
-            self._pipe.recv()
-        self._pipe.send(None)
-        counts: Counter[str] = self._pipe.recv()
-        self._process.join()
-        return counts
-
-
-def _help(pipe: Connection, pattern: str) -> None:
-    words = splitter(pattern)
-    counts: Counter[str] = Counter()
-    try:
-        while True:
-            pipe.send("free")
-            batch = pipe.recv()
-            if batch is None:
-                break
-            for text in batch:
-                counts.update(words(text))
-        pipe.send(counts)
-    except (EOFError, BrokenPipeError):
-        return
+def word_counts(pattern: str, texts: Iterable[str]) -> Counter[str]:
+    """How often each word occurs, counted on all cores where there is much to count."""
+    batches = _batches(pattern, texts)
+    first = list(itertools.islice(batches, FEWEST_CHARACTERS // BATCH_CHARACTERS))
+    words: Counter[str] = Counter()
+    more = next(batches, None)
+    if more is None or processes.cores() == 1:
+        rest = itertools.chain([] if more is None else [more], batches)
+        for batch in itertools.chain(first, rest):
+            words.update(_counted(batch))
+        return words
+    for _, counts in processes.in_order(_counted, itertools.chain(first, [more], batches)):
+        words.update(counts)
+    return words

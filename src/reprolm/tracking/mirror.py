@@ -17,6 +17,7 @@ import psutil
 from reprolm.errors import ReprolmError
 from reprolm.journal import read
 from reprolm.store import publish_json, read_json, step
+from reprolm.tracking.computed import computing_run
 from reprolm.tracking.destination import Destination
 from reprolm.tracking.identity import Execution, redacted
 from reprolm.tracking.record import FILES, JOURNAL
@@ -186,11 +187,8 @@ class Mirror:
         tags: dict[str, str] = {}
         data: list[DatasetInput] = []
         for stage, digest in parcel.cached.items():
-            wanted = f"tags.`stage.{stage}.digest` = '{digest}' and tags.`stage.{stage}` = 'ran'"
-            newest = ["attributes.start_time DESC"]
-            for run in self._client.search_runs(
-                [self._to.experiment], wanted, max_results=1, order_by=newest
-            ):
+            run = computing_run(self._to, stage, digest)
+            if run is not None:
                 tags[f"stage.{stage}.computed_by"] = str(run.info.run_id)
                 data += [each for each in run.inputs.dataset_inputs if _tag(each, STAGE) == stage]
         return tags, data

@@ -5,7 +5,10 @@ from reprolm.tracking.pipeline import STEPS
 MOST_SCALARS = 40
 MOST_POINTS = 2000
 _NUMBERS = {
-    "download": ("documents", "duplicate_documents", "bytes", "train_bytes", "validation_bytes"),
+    "download": (
+        "documents", "duplicate_documents", "near_duplicate_documents", "repaired_documents", "bytes",
+        "train_bytes",
+    ),
     "train_tokenizer": ("vocab_size", "bytes_per_token", "tokens_per_word", "unused_entries"),
     "encode": ("tokens", "train_tokens", "validation_bytes_per_token", "tokens_per_second"),
     "train": (
@@ -14,7 +17,7 @@ _NUMBERS = {
     ),
     "evaluate": (
         "loss", "perplexity", "bits_per_byte", "sliding/perplexity", "sliding/bits_per_byte",
-        "references/bigram", "references/gzip", "references/xz",
+        "excess/nats", "references/bigram", "references/gzip", "references/xz",
     ),
     "sample": ("distinct_1", "distinct_2", "rep_4"),
 }  # fmt: skip

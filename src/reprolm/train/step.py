@@ -7,12 +7,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from reprolm.data.batches import Batches
+from reprolm.data.batches import Batch, Batches
+from reprolm.data.shards import Array
 from reprolm.errors import Exit, refuse
 from reprolm.model.context import Trace
 from reprolm.model.transformer import Transformer
 from reprolm.optim.groups import set_share
-from reprolm.optim.schedule import share
+from reprolm.optim.loss import Head, summed_nats
+from reprolm.optim.schedule import Schedule
 from reprolm.seeds import stream
 from reprolm.train.precision import Precision
 from reprolm.train.run import Run
@@ -24,11 +26,17 @@ class Step:
     def __init__(self, run: Run, model: Transformer, optimizers: list[torch.optim.Optimizer]) -> None:
         self.run, self.model, self.optimizers = run, model, optimizers
         model.recompute = run.train.activation_checkpointing
-        self._computed = torch.compile(model) if run.train.compile else model
-        self.batches = Batches(run.training, run.train.batch_size, run.model.context_length, run.seed)
+        self._nats = self._nats_in_chunks if run.train.loss == "chunked" else self._nats_of_torch
+        computed = model.hidden if run.train.loss == "chunked" else model
+        self._computed = torch.compile(computed) if run.train.compile else computed
+        self.batches = Batches(
+            run.training, run.train.batch_size, run.model.context_length, run.seed,
+            laid=run.train.windows, sampling=run.train.sampling,
+        )  # fmt: skip
         self.tokens = run.train.batch_size * run.model.context_length
         self.total = run.train.total_steps(self.tokens, self.batches.windows / run.train.batch_size)
         self.micro_batch_size = run.train.micro_batch_size or run.train.batch_size
+        self.schedule = Schedule(run.train, self.total)
         self.precision = Precision(run.train.precision, run.device)
 
     def train_batch(self, step: int) -> dict[str, Tensor]:
@@ -48,32 +56,43 @@ class Step:
                 self._halve(error)
 
     def _accumulated(self, step: int) -> dict[str, Tensor]:
-        inputs, targets = (torch.from_numpy(part).to(self.run.device) for part in self.batches.at(step))
+        batch = self.batches.at(step)
         self.model.train()
-        sizes = self.micro_batch_size
-        parts = zip(torch.split(inputs, sizes), torch.split(targets, sizes), strict=True)
         told: dict[str, Tensor] = {}
-        for index, (x, y) in enumerate(parts):
+        for index, first in enumerate(range(0, len(batch.inputs), self.micro_batch_size)):
             torch.manual_seed(stream(self.run.seed, "dropout", step, index))
-            for name, value in self._part(x, y, targets.numel()).items():
+            rows = slice(first, first + self.micro_batch_size)
+            for name, value in self._part(batch, rows).items():
                 told[name] = told[name] + value if name in told else value
         return told
 
-    def _part(self, inputs: Tensor, targets: Tensor, counted: int) -> dict[str, Tensor]:
-        """Adds the gradient of a part; its loss is the sum over its tokens, divided by those of the step."""
+    def _part(self, batch: Batch, rows: slice) -> dict[str, Tensor]:
+        """Adds the gradient of some rows; their loss is a sum, divided by the targets of the whole step."""
+        inputs, targets = self._on_device(batch.inputs[rows]), self._on_device(batch.targets[rows])
+        documents = None if batch.documents is None else self._on_device(batch.documents[rows])
         trace = Trace()
         with self.precision.computing():
-            logits = self._computed(inputs, trace=trace)
-        nats = cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="sum")
-        objective = loss = nats / counted
+            nats = self._nats(self._computed(inputs, documents=documents, trace=trace), targets)
+        objective = loss = nats / batch.counted
         told = {"train/loss": loss.detach()}
         if trace.routing:
-            part = targets.numel() / counted
+            part = len(inputs) / len(batch.inputs)
             objective = loss + self.run.model.moe.balance_coefficient * part * trace.balance
             told |= {"train/balance_loss": part * trace.balance.detach()}
             told |= {"train/heaviest_load": part * trace.heaviest_load}
         self.precision.backward(objective)
         return told
+
+    def _nats_of_torch(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="sum")
+
+    def _nats_in_chunks(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        layer = self.model.head
+        head = Head(layer.weight, layer.bias, self.model.config.logit_soft_cap)
+        return summed_nats(hidden.flatten(0, 1), head, targets.flatten())[0]
+
+    def _on_device(self, part: Array) -> Tensor:
+        return torch.from_numpy(part).to(self.run.device)
 
     def optim_step(self, step: int) -> Tensor:
         """Clips and applies the gradients; returns their norm before clipping."""
@@ -83,11 +102,7 @@ class Step:
             scale.unscale(parameters)
         limit = config.max_grad_norm if config.max_grad_norm is not None else math.inf
         norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
-        factor = share(
-            config.schedule, step, warmup_steps=config.warmup_steps, steps=self.total,
-            final=config.final_learning_rate_share,
-        )  # fmt: skip
-        set_share(self.optimizers, factor)
+        set_share(self.optimizers, self.schedule.share(step))
         overflowed = scale is not None and not math.isfinite(norm)
         for optimizer in self.optimizers:
             if not overflowed:

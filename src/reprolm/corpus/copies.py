@@ -1,0 +1,108 @@
+"""Documents that stand in a corpus twice: exactly, or for the most part and in two splits."""
+
+import bisect
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from reprolm.corpus.config import DataConfig
+from reprolm.corpus.overlap import overlaps
+from reprolm.corpus.read import SPLITS
+from reprolm.corpus.split import by_document, by_position, repeated, unit
+from reprolm.corpus.spool import Spool
+from reprolm.errors import refuse
+
+NEAR = 0.5
+MOST_EXAMPLES, EXAMPLE_CHARACTERS = 3, 60
+TRAIN = 0
+Stretch = tuple[int, int, memoryview]
+"""The number of a document as in the source, its split (0 train, 1 validation, 2 test), its text there."""
+
+
+class Copies:
+    """What goes to which split, what is left out there, and what is reported of it.
+
+    Raises:
+        ReprolmError: a document stands there twice, and that is to be refused (exit 65).
+    """
+
+    def __init__(self, config: DataConfig, spool: Spool) -> None:
+        self._config, self._spool = config, spool
+        self.by = unit(config.split, spool.documents)
+        self._borders = by_document(spool.records, config.split) if self.by == "document" else []
+        self.duplicates, self._repeated = repeated(spool.digests, spool.documents)
+        self.near: dict[int, float] = {}
+        self._means: dict[str, float] = {}
+        self._examples: list[dict[str, Any]] = []
+        if self.duplicates and config.hygiene.duplicates == "refuse":
+            raise refuse("data", "holds documents twice", got=self.duplicates, want="each document once, or "
+                         "data.hygiene.duplicates: repair")  # fmt: skip
+
+    def train(self) -> Iterator[memoryview]:
+        """What is kept for training."""
+        return (text for _, split, text in self._stretches() if split == TRAIN)
+
+    def held_out(self) -> Iterator[tuple[int, memoryview]]:
+        """What is kept for the other splits, each text with its split."""
+        near = self.near if self._config.hygiene.near_duplicates == "repair" else {}
+        for place, (_, split, text) in enumerate(self._held_out()):
+            if place not in near:
+                yield split, text
+
+    def compare(self, train: memoryview) -> None:
+        """Finds the documents of validation and test of which at least half stands in train.
+
+        Raises:
+            ReprolmError: there are some, and they are to be refused (exit 65).
+        """
+        size = sum(len(text) for _, _, text in self._held_out())
+        shares = overlaps((text for _, _, text in self._held_out()), train, size)
+        splits = np.zeros(len(shares), dtype=np.int8)
+        for place, (share, (number, split, text)) in enumerate(zip(shares, self._held_out(), strict=True)):
+            splits[place] = split
+            if share >= NEAR:
+                self.near[place] = float(share)
+                if len(self._examples) < MOST_EXAMPLES:
+                    start = bytes(text[: 4 * EXAMPLE_CHARACTERS]).decode("utf-8", "replace")
+                    shown = {
+                        "document": number,
+                        "share_in_train": float(share),
+                        "text": start[:EXAMPLE_CHARACTERS],
+                    }
+                    self._examples.append(shown)
+        told = [(name, shares[(splits == i) & ~np.isnan(shares)]) for i, name in enumerate(SPLITS)]
+        self._means = {name: float(of.mean()) for name, of in told if len(of)}
+        if self.near and self._config.hygiene.near_duplicates == "refuse":
+            raise refuse("data", "holds documents of which half stands in another split", got=len(self.near),
+                         want="none, or data.hygiene.near_duplicates: repair")  # fmt: skip
+
+    def report(self) -> dict[str, Any]:
+        """Counts, mean shares of what stands in train, and examples."""
+        return {
+            "duplicates": self.duplicates,
+            "near_duplicates": {
+                "documents": len(self.near),
+                "share_in_train": self._means,
+                "examples": self._examples,
+            },
+        }
+
+    def _held_out(self) -> Iterator[Stretch]:
+        return (stretch for stretch in self._stretches() if stretch[1] != TRAIN)
+
+    def _stretches(self) -> Iterator[Stretch]:
+        """All that has text, in the order of the source; repeated documents once if that is the repair."""
+        once = self._repeated if self._config.hygiene.duplicates == "repair" else set[bytes]()
+        seen = set[bytes]()
+        for number, (digest, text) in enumerate(self._spool.texts()):
+            if digest in seen:
+                continue
+            if digest in once:
+                seen.add(digest)
+            if self.by == "document":
+                yield number, bisect.bisect_right(self._borders, digest), text
+                continue
+            for split, part in enumerate(by_position(text, self._config.split)):
+                if len(part):
+                    yield number, split, part
