@@ -14,7 +14,7 @@ from reprolm.tokenizers import merges as module
 from reprolm.tokenizers.apply import Merges
 from reprolm.tokenizers.bytelevel import BYTES, byte_characters
 from reprolm.tokenizers.merges import learn
-from reprolm.tokenizers.words import PATTERNS, word_counts
+from reprolm.tokenizers.words import PATTERNS, splitter, word_counts
 
 ID = {byte: number for number, byte in enumerate(BYTES)}
 
@@ -96,9 +96,13 @@ def test_on_real_text_they_are_those_of_the_library(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-@given(st.text())
-def test_words_are_the_text(pattern: str, text: str) -> None:
-    assert "".join(regex.findall(PATTERNS[pattern], text)) == text
+@given(
+    st.text() | st.text(st.characters(codec="ascii")) | st.text(st.sampled_from("'sDll  a1.\n\r\t\x1c\x1f"))
+)
+def test_words_are_the_text_and_in_ascii_those_of_unicode(pattern: str, text: str) -> None:
+    words = splitter(pattern)(text)
+    assert "".join(words) == text
+    assert words == regex.findall(PATTERNS[pattern], text)
 
 
 MERGES = learn({b"abcabcab": 5, b"cab aab": 4, b"aaaa": 3}, 12)
