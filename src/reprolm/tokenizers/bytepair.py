@@ -17,7 +17,7 @@ from reprolm.tokenizers.bytelevel import BYTES, byte_characters
 from reprolm.tokenizers.config import TokenizerConfig
 from reprolm.tokenizers.interface import END_OF_DOCUMENT, FILE, Ids, Tokenizer
 from reprolm.tokenizers.merges import learn
-from reprolm.tokenizers.words import PATTERNS, compiled, word_counts
+from reprolm.tokenizers.words import PATTERNS, splitter, word_counts
 
 LARGEST_CACHE = 1 << 18
 LONGEST_CACHED = 64
@@ -58,7 +58,7 @@ class BytePairTokenizer(Tokenizer):
             raise refuse(FILE, "is no byte-pair vocabulary", got=error, exit=Exit.INTEGRITY) from error
         special = bool(content["added_tokens"])
         super().__init__(entries + [b""] * special, len(entries) if special else None, serialized)
-        self._find = compiled(pattern_of(content)).findall
+        self._split = splitter(pattern_of(content))
         self._cache = _Cache(Merges(merges))
 
     @classmethod
@@ -83,10 +83,8 @@ class BytePairTokenizer(Tokenizer):
 
     def encode_many(self, texts: Sequence[str]) -> list[Ids]:
         """The ids of each text."""
-        cache, chain = self._cache, itertools.chain.from_iterable
-        return [
-            np.fromiter(chain([cache[word] for word in self._find(text)]), dtype=np.uint32) for text in texts
-        ]
+        chain, known = itertools.chain.from_iterable, self._cache.__getitem__
+        return [np.fromiter(chain(map(known, self._split(text))), dtype=np.uint32) for text in texts]
 
 
 def pattern_of(content: dict[str, Any]) -> str:
