@@ -20,7 +20,7 @@ def tokens_of(
             if start + 5 in ends:
                 writer.end_document()
         writer.end_document()
-    splits = {"train": {"documents": 1, "text_bytes": len(ids), "shards": writer.shards}}
+    splits = {"train": {"documents": 1 + len(ends), "text_bytes": len(ids), "shards": writer.shards}}
     np.ones(vocab_size, dtype="<u4").tofile(directory / LENGTHS)
     (directory / ACCOUNT).write_text(account(vocabulary, splits))
     return Tokens(directory, "train")
