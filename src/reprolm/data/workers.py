@@ -1,33 +1,51 @@
-"""Tokenizing on all cores: processes for tokenizers that use one, the tokenizer itself where it uses all."""
+"""Tokenizing on all cores: processes for tokenizers that use one, the tokenizer itself where it uses all.
+
+How many processes there are changes no byte, so that it is no parameter of a result: as many as this process
+may use cores. `tokenizers` has threads of its own, which share one vocabulary and start at once.
+"""
 
 import collections
-import ctypes
 import multiprocessing
 import os
 import signal
-import sys
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from reprolm.errors import Exit, refuse
 from reprolm.tokenizers.interface import Ids, Tokenizer
 from reprolm.tokenizers.load import load
 
 FEWEST_BYTES = 8 << 20
 """Of less text, starting processes takes longer than the work."""
-PR_SET_PDEATHSIG = 1
+MOST_PROCESSES = 16
+"""More would wait for the one that reads and writes."""
 _tokenizer: Tokenizer
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _start(directory: Path) -> None:
-    """What each process does first. It dies with the stage, which alone hears Ctrl-C."""
+    """What each process does first; the stage alone hears Ctrl-C."""
     global _tokenizer  # noqa: PLW0603 - a process of a pool has no other place to keep it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_end_with_stage, daemon=True).start()
     _tokenizer = load(directory)
+
+
+def _end_with_stage() -> None:
+    """Ends this process when the stage is no more, however that died: a pipe between them closes."""
+    stage = multiprocessing.parent_process()
+    assert stage is not None
+    stage.join()
+    os._exit(int(Exit.TERMINATED))
 
 
 def _encoded(texts: Sequence[str]) -> list[Ids]:
@@ -40,9 +58,8 @@ class Workers:
     def __init__(self, tokenizer: Tokenizer, directory: Path, total_bytes: int) -> None:
         self.end_of_document = tokenizer.end_of_document
         self._tokenizer, self._directory = tokenizer, directory
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         alone = tokenizer.uses_all_cores or total_bytes < FEWEST_BYTES
-        self._count = 1 if alone else cores
+        self._count = 1 if alone else min(cores(), MOST_PROCESSES)
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -62,15 +79,27 @@ class Workers:
         """Each batch with the ids of its texts.
 
         Raises:
-            ReprolmError: a text has a character that the vocabulary lacks (exit 65).
+            ReprolmError: a text has a character that the vocabulary lacks (exit 65), or the system killed one
+                of the processes, as it does when memory runs out (exit 71).
         """
         if self._pool is None:
             for batch in batches:
                 yield batch, self._tokenizer.encode_many(batch)
             return
+        try:
+            yield from self._ahead(self._pool, batches)
+        except BrokenProcessPool as error:
+            what, want = "one of the processes that tokenize was killed", "memory for all of them"
+            raise refuse(
+                "encode", what, got=f"{self._count} processes", want=want, exit=Exit.MEMORY
+            ) from error
+
+    def _ahead(
+        self, pool: ProcessPoolExecutor, batches: Iterator[list[str]]
+    ) -> Iterator[tuple[list[str], list[Ids]]]:
         waiting: collections.deque[tuple[list[str], Future[list[Ids]]]] = collections.deque()
         for batch in batches:
-            waiting.append((batch, self._pool.submit(_encoded, batch)))
+            waiting.append((batch, pool.submit(_encoded, batch)))
             if len(waiting) > 2 * self._count:
                 first, future = waiting.popleft()
                 yield first, future.result()
