@@ -53,7 +53,7 @@ def shapes(folder: Path, size: int) -> Iterator[tuple[str, Path]]:
     yield f"one word of {size // 10 // MB} MB", word
 
 
-def stage(name: str, folder: Path, text: Path, kind: str) -> None:
+def stage(name: str, folder: Path, text: Path, kind: str, *, vocab_size: int = 300) -> None:
     """What the measured process does."""
     from reprolm.config import read_params, section
     from reprolm.corpus.build import build
@@ -69,7 +69,7 @@ def stage(name: str, folder: Path, text: Path, kind: str) -> None:
         data["files"] = data["files"] | {"path": str(text)}
         build(section({"data": data}, "data", DataConfig), folder / "corpus", folder)
     elif name == "tokenizer":
-        options = params["tokenizer"] | {"kind": kind, "vocab_size": 300}
+        options = params["tokenizer"] | {"kind": kind, "vocab_size": vocab_size}
         options["character"] = {"unknown": True}
         train(
             section({"tokenizer": options}, "tokenizer", TokenizerConfig), folder / "corpus", folder / "tok"
@@ -77,6 +77,16 @@ def stage(name: str, folder: Path, text: Path, kind: str) -> None:
     else:
         config = section(params, "encode", EncodeConfig)
         encode(config, folder / "corpus", folder / "tok", folder / "tokens")
+
+
+def spent() -> dict[str, float]:
+    """CPU seconds and peak memory of this process and of the workers that it had."""
+    own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    cpu = own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+    # not `ru_maxrss`, which a process inherits; of the workers the largest stands for each
+    status = Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
+    peak = int(status) + (os.cpu_count() or 1) * others.ru_maxrss
+    return {"cpu": cpu, "peak_mb": peak / 1000}
 
 
 def measured(name: str, folder: Path, text: Path, kind: str) -> dict[str, float]:
@@ -123,12 +133,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.stage:
         stage(options.stage, Path(options.folder), Path(options.text), options.kind)
-        own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        cpu = own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
-        # not `ru_maxrss`, which a process inherits; of the workers the largest stands for each
-        status = Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
-        peak = int(status) + (os.cpu_count() or 1) * others.ru_maxrss
-        print(json.dumps({"cpu": cpu, "peak_mb": peak / 1000}))
+        print(json.dumps(spent()))
         return
     print(f"tokenizer.kind {options.kind}, {os.cpu_count()} cores\n")
     print("| text | download s | CPU s | peak MB | encode s | CPU s | peak MB |")
