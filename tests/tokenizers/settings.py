@@ -11,5 +11,6 @@ def tokenizer_config(**changes: Any) -> TokenizerConfig:
     values = {
         "kind": "huggingface", "vocab_size": 300, "end_of_document": True,
         "character": {"unknown": False}, "huggingface": {"min_frequency": 2},
+        "bytepair": {"pattern": "gpt2", "min_frequency": 2},
     }  # fmt: skip
     return section({"tokenizer": values | changes}, "tokenizer", TokenizerConfig)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reprolm.errors import Exit, ReprolmError
-from reprolm.tokenizers.huggingface import HuggingFaceTokenizer, byte_characters
+from reprolm.tokenizers.bytelevel import byte_characters
+from reprolm.tokenizers.huggingface import HuggingFaceTokenizer
 from tests.tokenizers.settings import tokenizer_config
 
 TEXT = (

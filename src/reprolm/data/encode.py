@@ -95,7 +95,7 @@ def encode(config: EncodeConfig, corpus: Path, tokenizer: Path, out: Path) -> di
     total = sum(documents.bytes for documents in texts.values())
     splits: dict[str, dict[str, Any]] = {}
     workers = Workers(encoder, tokenizer, total)
-    with publish_directory(out) as directory, Progress("encode", total, "bytes") as progress, workers:
+    with publish_directory(out) as directory, Progress("encode", total, "bytes") as progress:
         for split, documents in texts.items():
             with ShardWriter(directory, split, vocabulary, config.shard_tokens) as writer:
                 count = _encode_split(documents, workers, writer, progress)
@@ -125,7 +125,7 @@ def _encode_split(documents: Split, workers: Workers, writer: ShardWriter, progr
             if not text:
                 writer.end_document()
                 count += 1
-        progress.advance(sum(len(text.encode()) for text in batch))
+        progress.advance(sum(len(text.encode("utf-8", "surrogateescape")) for text in batch))
     return count
 
 

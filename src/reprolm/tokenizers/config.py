@@ -22,22 +22,30 @@ class HuggingFaceConfig(Config):
     min_frequency: Annotated[int, Field(ge=1)]
 
 
+class BytePairConfig(Config):
+    """Options of `bytepair`: what divides text into words, and how often a pair must occur to be merged."""
+
+    pattern: Literal["gpt2", "gpt4"]
+    min_frequency: Annotated[int, Field(ge=1)]
+
+
 class TokenizerConfig(Config):
-    """The section `tokenizer`. `character` takes its vocabulary from the text and ignores `vocab_size`.
+    """The section `tokenizer`. `character` and `bytes` ignore `vocab_size`: their vocabulary is given.
 
     With `end_of_document` the vocabulary has an entry `<|endoftext|>`, which is put after each document.
     """
 
-    kind: Literal["character", "huggingface"]
+    kind: Literal["character", "bytes", "bytepair", "huggingface"]
     vocab_size: Annotated[int, Field(ge=1, le=2**31 - 1)]
     end_of_document: bool
     character: CharacterConfig
+    bytepair: BytePairConfig
     huggingface: HuggingFaceConfig
 
     @rule
     def _room_for_bytes(self) -> Problem | None:
         least = BYTES + self.end_of_document
-        if self.kind != "huggingface" or self.vocab_size >= least:
+        if self.kind not in ("bytepair", "huggingface") or self.vocab_size >= least:
             return None
         want = f"at least {least}: 256 bytes" + " and <|endoftext|>" * self.end_of_document
-        return Problem("vocab_size", "is too small for tokenizer.kind huggingface", self.vocab_size, want)
+        return Problem("vocab_size", f"is too small for tokenizer.kind {self.kind}", self.vocab_size, want)

@@ -7,15 +7,9 @@ import numpy as np
 import tokenizers
 
 from reprolm.errors import Exit, refuse
+from reprolm.tokenizers.bytelevel import byte_characters
 from reprolm.tokenizers.config import TokenizerConfig
 from reprolm.tokenizers.interface import END_OF_DOCUMENT, FILE, Ids, Tokenizer
-
-
-def byte_characters() -> dict[str, int]:
-    """The printable character that stands for each byte in a byte-level vocabulary, as GPT-2 chose them."""
-    shown = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    hidden = [byte for byte in range(256) if byte not in shown]
-    return {chr(byte): byte for byte in shown} | {chr(256 + i): byte for i, byte in enumerate(hidden)}
 
 
 class HuggingFaceTokenizer(Tokenizer):

@@ -4,12 +4,16 @@ from pathlib import Path
 
 from reprolm.errors import Exit, refuse
 from reprolm.store import read_json, verified
+from reprolm.tokenizers.bytepair import BytePairTokenizer, pattern_of
 from reprolm.tokenizers.character import CharacterTokenizer
 from reprolm.tokenizers.huggingface import HuggingFaceTokenizer
 from reprolm.tokenizers.interface import FILE, Tokenizer
+from reprolm.tokenizers.raw import BytesTokenizer
 
-KINDS: dict[str, type[CharacterTokenizer | HuggingFaceTokenizer]] = {
+KINDS: dict[str, type[CharacterTokenizer | BytesTokenizer | BytePairTokenizer | HuggingFaceTokenizer]] = {
     "character": CharacterTokenizer,
+    "bytes": BytesTokenizer,
+    "bytepair": BytePairTokenizer,
     "huggingface": HuggingFaceTokenizer,
 }
 
@@ -22,8 +26,8 @@ def load(directory: Path) -> Tokenizer:
     """
     path = verified(directory) / FILE
     content = read_json(path)
-    # a file in the format of `tokenizers` names no kind: others shall be able to load it
-    kind = content.get("kind", "huggingface")
+    # a file in the format of `tokenizers` names no kind, for it would not be loaded there
+    kind = content.get("kind") or ("bytepair" if pattern_of(content) else "huggingface")
     if kind not in KINDS:
         raise refuse(str(path), "is of an unknown kind", got=kind, want=", ".join(KINDS), exit=Exit.INTEGRITY)
     return KINDS[kind](path.read_text(encoding="utf-8"))

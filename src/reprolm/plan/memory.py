@@ -1,0 +1,130 @@
+"""How much memory a run needs: its own steps and validation are run on shapes alone, and counted."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
+
+from reprolm.model.cache import Cache
+from reprolm.model.config import ModelConfig
+from reprolm.plan.live import Live, Shapes
+from reprolm.plan.rehearsal import rehearsal
+from reprolm.train.config import TrainConfig
+from reprolm.train.loop import VALIDATION_BATCH_TOKENS
+from reprolm.train.step import Step
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a run holds, in bytes.
+
+    On a GPU its memory is meant: the best weights and what is written to disk lie in that of the host.
+    """
+
+    weights_bytes: int
+    gradients_bytes: int
+    optimizer_bytes: dict[str, int]
+    """The state of each optimizer."""
+    best_weights_bytes: int
+    """The copy of the weights that scored best."""
+    activations_bytes: int
+    """What the blocks keep of a part of the batch until the gradient comes back."""
+    logits_bytes: int
+    """What head, loss and the way back add to that at the most."""
+    step_bytes: int
+    """The most that is alive at once during a step, …"""
+    validation_bytes: int
+    """… during validation, …"""
+    checkpoint_bytes: int
+    """… and while a checkpoint is written."""
+    cache_bytes: int
+    """Keys and values of one sequence while text is generated."""
+    heap_bytes: int
+    """What all this takes of the machine: on the CPU with the gaps between blocks, on a GPU without."""
+
+
+def memory(model: ModelConfig, train: TrainConfig, vocab_size: int, device: torch.device) -> Memory:
+    """The memory of a run, by the same operations in the same order; experts are taken as equally used.
+
+    Not seen: what kernels use inside themselves, and what `train.compile` saves.
+    """
+    one_in = model.moe.n_experts if model.feedforward == "moe" else 1
+    with Shapes(device, one_in) as live:
+        step = rehearsal(model, train, vocab_size, device)
+        weights = list(step.model.parameters())
+        alone = live.bytes
+        _trained(step, live, 0)
+        held = live.bytes
+        reached, in_step = _trained(step, live, 1)
+        best = [weight.clone() for weight in weights] if device.type == "cpu" else []
+        in_validation = _validated(step, live)
+        in_checkpoint = _written(step, live) if device.type == "cpu" else live.bytes
+        before = live.bytes
+        cache = Cache(model, 1, step.model.head.weight)
+        after = live.bytes
+        del cache
+    gradients = _bytes(weights)
+    # where a batch is computed in parts, the gradients of those before are there already
+    waiting = gradients if step.micro_batch_size < train.batch_size else 0
+    return Memory(
+        weights_bytes=alone,
+        gradients_bytes=gradients,
+        optimizer_bytes={_name(optimizer): _bytes(_state(optimizer)) for optimizer in step.optimizers},
+        best_weights_bytes=_bytes(best),
+        activations_bytes=reached - held,
+        logits_bytes=max(0, in_step - reached - waiting),
+        step_bytes=in_step + _bytes(best),
+        validation_bytes=in_validation,
+        checkpoint_bytes=in_checkpoint,
+        cache_bytes=after - before,
+        heap_bytes=live.heap.highest_bytes if device.type == "cpu" else live.peak_bytes,
+    )
+
+
+def _trained(step: Step, live: Live, index: int) -> tuple[int, int]:
+    """What is alive when the first part has passed the last block, and the most in the whole step."""
+    passed: list[int] = []
+    hook = step.model.norm.register_forward_hook(lambda *_: passed.append(live.bytes))
+    with live.highest() as peak:
+        step.train_batch(index)
+        step.optim_step(index)
+    hook.remove()
+    return passed[0], peak[0]
+
+
+@torch.no_grad()
+def _validated(step: Step, live: Live) -> int:
+    """The most that is alive during validation."""
+    length = step.run.model.context_length
+    tokens = torch.zeros(max(1, VALIDATION_BATCH_TOKENS // length), length, dtype=torch.long)
+    tokens = tokens.to(step.run.device)
+    model = step.model.eval()
+    with live.highest() as peak:
+        cross_entropy(model(tokens).float().flatten(0, 1), tokens.flatten(), reduction="none")
+    return peak[0]
+
+
+def _written(step: Step, live: Live) -> int:
+    """The most that is alive while a checkpoint is written: safetensors copies tensors, then the file."""
+    states = [value for optimizer in step.optimizers for value in _state(optimizer)]
+    with live.highest() as peak:
+        for file in (list(step.model.parameters()), states):
+            parts = [torch.empty(tensor.nbytes, dtype=torch.uint8) for tensor in file]
+            whole = torch.empty(_bytes(parts), dtype=torch.uint8)
+            del parts, whole
+    return peak[0]
+
+
+def _name(optimizer: Optimizer) -> str:
+    return type(optimizer).__name__.lower()
+
+
+def _state(optimizer: Optimizer) -> list[Tensor]:
+    return [value for state in optimizer.state.values() for value in state.values()]
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.nbytes for tensor in tensors)

@@ -1,0 +1,40 @@
+"""A training step as it will be, on tokens that are not there."""
+
+import numpy as np
+import torch
+
+from reprolm.data.shards import Array, Tokens
+from reprolm.model.config import ModelConfig
+from reprolm.model.transformer import Transformer
+from reprolm.optim.groups import optimizers
+from reprolm.train.config import TrainConfig
+from reprolm.train.run import Run
+from reprolm.train.step import Step
+
+
+class Imagined(Tokens):
+    """So many tokens of a vocabulary, drawn anew each time they are read."""
+
+    def __init__(self, vocab_size: int, count: int) -> None:
+        self.split, self.vocab_size, self._count = "imagined", vocab_size, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def windows(self, starts: Array, length: int) -> Array:
+        """Rows of random tokens."""
+        return np.random.default_rng(0).integers(self.vocab_size, size=(len(starts), length))
+
+
+def rehearsal(model: ModelConfig, train: TrainConfig, vocab_size: int, device: torch.device) -> Step:
+    """What trains: the same model, optimizers and batches; never compiled, which takes longer than it tells.
+
+    Weights are what torch gives: neither memory nor time hangs on them.
+    """
+    steps = {"horizon": "steps", "steps": train.warmup_steps + 1, "on_out_of_memory": "stop"}
+    config = train.model_copy(update=steps | {"compile": False})
+    tokens = Imagined(vocab_size, 1 + train.batch_size * model.context_length)
+    with device:
+        weights = Transformer(model, vocab_size)
+    run = Run(model, config, 0, tokens, tokens, device)
+    return Step(run, weights, optimizers(weights, config))
