@@ -25,6 +25,7 @@ WAYS = {
     "encode_batch_fast alone": "huggingface",
     "encode, huggingface": "huggingface",
     "encode, huggingface in processes": "huggingface",
+    "encode, bytepair": "bytepair",
     "encode, character": "character",
 }
 
@@ -73,7 +74,7 @@ def compared(megabytes: int, rounds: int) -> None:
     found: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory() as name:
         write(Path(name) / "text.txt", megabytes * MB)
-        for kind in set(WAYS.values()):
+        for kind in sorted(set(WAYS.values())):
             stage("download", Path(name) / kind, Path(name) / "text.txt", kind)
             stage("tokenizer", Path(name) / kind, Path(name) / "text.txt", kind, vocab_size=4096)
         for _, way in itertools.product(range(rounds), WAYS):

@@ -32,7 +32,7 @@ def _started(start: Callable[..., None] | None, arguments: tuple[Any, ...]) -> N
 
 
 def _end_with_parent() -> None:
-    """Ends this process when the one that began it is no more, however it died: a pipe between them closes."""
+    """Ends this process when the one that began it is gone, however it died: a pipe between them closes."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
