@@ -56,7 +56,7 @@ def killed(number: int) -> int:
 
 
 def test_a_process_that_the_system_kills_is_one_line() -> None:
-    with pytest.raises(ReprolmError, match="memory: one of the processes was killed") as error:
+    with pytest.raises(ReprolmError, match="memory: a process ended before its work was done") as error:
         list(in_order(killed, range(100)))
     assert error.value.exit is Exit.MEMORY
 

@@ -51,7 +51,7 @@ def in_order(
     Every process calls `start(*arguments)` first. What `function` raises is raised here.
 
     Raises:
-        ReprolmError: the system killed a process, as it does when memory runs out (exit 71).
+        ReprolmError: a process ended early: the system kills it when memory runs out (exit 71).
     """
     count = min(cores(), MOST)
     # fresh processes: a fork would copy this one's threads halfway
@@ -68,7 +68,7 @@ def in_order(
             first, future = waiting.popleft()
             yield first, future.result()
     except BrokenProcessPool as error:
-        what, want = "one of the processes was killed", "memory for all of them"
+        what, want = "a process ended before its work was done", "enough for all of them"
         raise refuse("memory", what, got=f"{count} processes", want=want, exit=Exit.MEMORY) from error
     finally:
         pool.shutdown(wait=not waiting, cancel_futures=True)
