@@ -1,5 +1,7 @@
 """The pace of training."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -38,9 +40,7 @@ def test_sizes_shrink_by_batch_then_layers_then_context_and_stay_valid() -> None
     assert seen[-1] == (1, 1, 32)
     assert len(set(seen)) == len(seen)
     assert all(
-        after <= before
-        for a, b in zip(seen, seen[1:], strict=False)
-        for before, after in zip(a, b, strict=True)
+        after <= before for a, b in itertools.pairwise(seen) for before, after in zip(a, b, strict=True)
     )
 
 
