@@ -3,7 +3,7 @@
 Each measurement is a process of its own: peak memory is that of the kernel, workers of `encode` added. The
 text is Python source of the installed packages, repeated where there is less than asked for.
 
-    python benchmarks/text.py [--megabytes 10 100] [--kind huggingface]
+    python benchmarks/text.py [--megabytes 10 100] [--kind huggingface] [--download]
 """
 
 import argparse
@@ -16,12 +16,13 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MB = 1_000_000
-SPLIT = {"by": "position", "train": 0.9, "validation": 0.05, "test": 0.05}
+SHARES = {"train": 0.9, "validation": 0.05, "test": 0.05}
+SEPARATOR, DOCUMENT_BYTES, DOCUMENTS = "<|endoftext|>", 1000, "documents.txt"
 
 
 def source() -> Iterator[bytes]:
@@ -39,6 +40,16 @@ def write(path: Path, size: int) -> None:
             file.write(content[: size - file.tell()])
             if file.tell() == size:
                 return
+
+
+def write_documents(path: Path, text: Path) -> None:
+    """The same text in documents, each with a number, so that none repeats another."""
+    with text.open("rb") as file, path.open("wb") as out:
+        for number in itertools.count():
+            content = file.read(DOCUMENT_BYTES)
+            if not content:
+                return
+            out.write(b"%d " % number + content + SEPARATOR.encode())
 
 
 def shapes(folder: Path, size: int) -> Iterator[tuple[str, Path]]:
@@ -65,8 +76,10 @@ def stage(name: str, folder: Path, text: Path, kind: str) -> None:
 
     params = read_params(ROOT / "params.yaml")
     if name == "download":
-        data = params["data"] | {"source": "files", "split": SPLIT}
-        data["files"] = data["files"] | {"path": str(text)}
+        many = text.name == DOCUMENTS
+        split = SHARES | {"by": "document" if many else "position"}
+        data = params["data"] | {"source": "files", "split": split}
+        data["files"] = data["files"] | {"path": str(text), "separator": SEPARATOR if many else ""}
         build(section({"data": data}, "data", DataConfig), folder / "corpus", folder)
     elif name == "tokenizer":
         options = params["tokenizer"] | {"kind": kind, "vocab_size": 300}
@@ -77,6 +90,9 @@ def stage(name: str, folder: Path, text: Path, kind: str) -> None:
     else:
         config = section(params, "encode", EncodeConfig)
         encode(config, folder / "corpus", folder / "tok", folder / "tokens")
+
+
+ALL = ("download", "tokenizer", "encode")
 
 
 def measured(name: str, folder: Path, text: Path, kind: str) -> dict[str, float]:
@@ -100,12 +116,12 @@ def measured(name: str, folder: Path, text: Path, kind: str) -> dict[str, float]
     return json.loads(done.stdout.splitlines()[-1]) | {"seconds": seconds}
 
 
-def row(title: str, text: Path, kind: str, places: Path) -> None:
+def row(title: str, text: Path, kind: str, places: Path, parts: Sequence[str] = ALL) -> None:
     with tempfile.TemporaryDirectory(dir=places) as name:
         folder = Path(name)
-        found = {part: measured(part, folder, text, kind) for part in ("download", "tokenizer", "encode")}
+        found = {part: measured(part, folder, text, kind) for part in parts}
     cells = [title]
-    for part in ("download", "encode"):
+    for part in [part for part in parts if part != "tokenizer"]:
         cells += [
             f"{found[part]['seconds']:.1f}",
             f"{found[part]['cpu']:.1f}",
@@ -118,6 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--megabytes", type=int, nargs="+", default=[10, 20, 100])
     parser.add_argument("--kind", default="huggingface")
+    parser.add_argument("--download", action="store_true", help="leave encode out")
     for hidden in ("--stage", "--folder", "--text"):
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -131,15 +148,18 @@ def main() -> None:
         print(json.dumps({"cpu": cpu, "peak_mb": peak / 1000}))
         return
     print(f"tokenizer.kind {options.kind}, {os.cpu_count()} cores\n")
-    print("| text | download s | CPU s | peak MB | encode s | CPU s | peak MB |")
-    print("|---|---|---|---|---|---|---|")
+    parts = ALL[:1] if options.download else ALL
+    names = ["text", *(f"{part} s | CPU s | peak MB" for part in parts if part != "tokenizer")]
+    print(f"| {' | '.join(names)} |\n{'|---' * (1 + 3 * (len(names) - 1))}|")
     with tempfile.TemporaryDirectory() as name:
         places = Path(name)
         for megabytes in options.megabytes:
             write(places / "text.txt", megabytes * MB)
-            row(f"{megabytes} MB", places / "text.txt", options.kind, places)
+            row(f"{megabytes} MB", places / "text.txt", options.kind, places, parts)
+            write_documents(places / DOCUMENTS, places / "text.txt")
+            row(f"{megabytes} MB in documents", places / DOCUMENTS, options.kind, places, parts)
         for title, text in shapes(places, 10 * min(options.megabytes) * MB):
-            row(f"{title} (character)", text, "character", places)
+            row(f"{title} (character)", text, "character", places, parts)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def main(stage: Stage) -> None:
     data = stage.section("data", DataConfig)
     from reprolm.corpus.build import build
 
-    stage.metrics(build(data, CORPUS, stage.root / ".reprolm" / "downloads"))
+    stage.metrics(build(data, CORPUS, stage.root))
     digest = directory_digest(CORPUS)
     for split, context in CONTEXTS.items():
         source = str(CORPUS / f"{split}.txt")

@@ -16,7 +16,8 @@ def main(stage: Stage) -> None:
 
     stage.metrics(train(config, Path("data/corpus"), TOKENIZER))
     stage.outputs({"tokenizer": directory_digest(TOKENIZER)})
-    stage.artifact(TOKENIZER / "tokenizer.json", "tokenizer")
+    for name in ("tokenizer.json", "entries.json", "ranks.csv"):
+        stage.artifact(TOKENIZER / name, "tokenizer")
 
 
 if __name__ == "__main__":

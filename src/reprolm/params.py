@@ -80,6 +80,14 @@ def _between(sections: Mapping[str, Any]) -> Iterator[Problem]:
     if model and evaluate and evaluate.stride > model.context_length:
         what = f"is above model.context_length = {model.context_length}, so that tokens would be left out"
         yield Problem("evaluate.stride", what, evaluate.stride, f"at most {model.context_length}")
-    if sample and tokenizer and tokenizer.kind != "character" and (sample.top_k or 0) > tokenizer.vocab_size:
+    data = sections.get("data")
+    level = ("bytes", "bytepair")
+    if data and tokenizer and data.hygiene.invalid_utf8 == "keep" and tokenizer.kind not in level:
+        what = f"keeps bytes that tokenizer.kind = {tokenizer.kind} cannot read"
+        yield Problem(
+            "data.hygiene.invalid_utf8", what, "keep", "refuse or repair, or kind bytes or bytepair"
+        )
+    sized = tokenizer and tokenizer.kind in ("bytepair", "huggingface")
+    if sample and tokenizer and sized and (sample.top_k or 0) > tokenizer.vocab_size:
         what = f"is above tokenizer.vocab_size = {tokenizer.vocab_size}"
         yield Problem("sample.top_k", what, sample.top_k, f"at most {tokenizer.vocab_size}, or null")

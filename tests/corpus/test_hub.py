@@ -50,6 +50,14 @@ def test_what_is_not_there_is_one_line(
     assert caught.value.exit is exit
 
 
+@pytest.mark.parametrize("revision", [None, "main"])
+def test_a_dataset_of_the_hub_that_can_change_is_refused(tmp_path: Path, revision: str | None) -> None:
+    options = config(source="huggingface", huggingface={"dataset": "someone/data", "revision": revision})
+    with pytest.raises(ReprolmError, match=r"data\.huggingface\.revision: does not pin") as caught:
+        list(source(options, tmp_path))
+    assert caught.value.exit is Exit.PARAMETERS
+
+
 def test_without_the_package_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(

@@ -62,6 +62,27 @@ def test_what_was_repaired_is_found_no_more(name: str) -> None:
     assert again.findings[name].count == 0
 
 
+def test_a_line_that_was_decoded_wrongly_is_repaired_whatever_stands_on_others() -> None:
+    odd = "中文 → x\n" + "Привет, мир!".encode().decode("cp1251") + "\nça va\n"
+    looks = hygiene(mojibake="repair")
+    assert cleaned(looks, odd.encode()).decode() == "中文 → x\nПривет, мир!\nça va\n"
+    assert looks.repaired_documents == 1
+
+
+def test_what_no_repair_could_change_is_not_counted_as_repaired() -> None:
+    looks = hygiene(mojibake="repair")
+    hopeless = "Ã× ñ€œ ÂÃ".encode()
+    assert cleaned(looks, hopeless) == hopeless
+    assert looks.findings["mojibake"].count
+    assert looks.repaired_documents == 0
+
+
+def test_controls_that_a_wrong_decoding_made_are_letters_again() -> None:
+    odd = "l’élève".encode().decode("latin-1").encode()
+    looks = hygiene(mojibake="repair", control_characters="repair")
+    assert cleaned(looks, odd).decode() == "l’élève"
+
+
 @given(st.binary(max_size=200))
 def test_kept_bytes_are_the_same_bytes(document: bytes) -> None:
     assert cleaned(hygiene(), document) == document
@@ -96,6 +117,32 @@ def test_the_corpus_tells_what_was_found_with_examples(tmp_path: Path) -> None:
     texts = b"".join(bytes(split.content()) for split in open_corpus(tmp_path / "c").values())
     assert b"onetwo" in texts
     assert b"\0" not in texts
+
+
+def test_a_text_cut_by_position_tells_what_of_its_end_stands_at_its_beginning(tmp_path: Path) -> None:
+    text = " ".join(str(random.Random(i).random()) for i in range(2000))
+    folder = written(tmp_path / "t", [text + text[: len(text) // 9]])
+    split = {"by": "position", "train": 0.8, "validation": 0.1, "test": 0.1}
+    options = config(source="files", files={"path": str(folder)}, split=split)
+    assert build(options, tmp_path / "c", tmp_path)["near_duplicate_documents"] == 1
+    report = json.loads((tmp_path / "c" / "hygiene.json").read_text())["near_duplicates"]
+    assert report["share_in_train"]["validation"] == 0
+    assert report["share_in_train"]["test"] > 0.95
+
+
+def test_half_a_character_in_json_is_what_data_hygiene_says_of_wrong_utf8(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"text": "a\\ud800b' + ", and more" * 50 + '"}\n')
+
+    def built(action: str) -> bytes:
+        options = config(
+            source="files", files={"path": str(tmp_path / "t.jsonl")}, hygiene={"invalid_utf8": action}
+        )
+        build(options, tmp_path / action, tmp_path)
+        return b"".join(bytes(split.content()) for split in open_corpus(tmp_path / action).values())
+
+    assert built("repair").startswith("a\ufffd\ufffd\ufffdb, and more".encode())
+    with pytest.raises(ReprolmError, match="holds invalid utf8"):
+        built("refuse")
 
 
 def test_copies_are_left_out_or_refused_where_that_is_wanted(tmp_path: Path) -> None:

@@ -34,7 +34,13 @@ def test_shares_hold_at_any_time_and_until_one_source_ends() -> None:
         if count > 20:
             assert abs(sums[b"x"] - 3 * sums[b"y"]) <= 4 * 30
     assert min(500 * 30 - sums[b"x"], 900 * 7 - sums[b"y"]) == 0
-    assert mixture.facts["long"]["taken_bytes"] == sums[b"x"]
+    assert mixture.facts["long"]["taken"]["bytes"] == sums[b"x"]
+
+
+def test_a_mixture_that_a_limit_ends_says_what_was_taken() -> None:
+    mixture = Mixture({"a": Of(b"1" * 10, b"2" * 10), "b": Of(b"3" * 5, b"4" * 5)}, {"a": 0.5, "b": 0.5})
+    assert len(list(Limited(mixture, LimitConfig(bytes=None, documents=3)))) == 3
+    assert mixture.facts["b"] == {"taken": {"documents": 2, "bytes": 10}, "facts": {"documents": 2}}
 
 
 def test_own_text_and_documentation_mix(tmp_path: Path) -> None:

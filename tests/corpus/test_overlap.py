@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 
+from reprolm.corpus import overlap
 from reprolm.corpus.overlap import CHUNK_BYTES, PASSAGE_BYTES, overlaps, passage_hashes
 
 
@@ -35,3 +36,15 @@ def test_shares_are_those_that_were_planted() -> None:
 def test_of_a_short_text_nothing_is_told() -> None:
     assert np.isnan(overlaps([memoryview(b"short")], memoryview(b"short" * 100), 5)).all()
     assert len(overlaps([], memoryview(b"x"), 0)) == 0
+
+
+def test_shares_are_those_of_sets_whatever_the_parts_in_which_they_are_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    train = noise(50_000, 0)
+    held = [train[i * 400 : i * 400 + i * 50] + noise(900, i) for i in range(100)]
+    known = {n for n in passage_hashes(train).tolist() if n % 16 == 0}
+    sampled = [{n for n in passage_hashes(text).tolist() if n % 16 == 0} for text in held]
+    monkeypatch.setattr(overlap, "AT_ONCE", 100)
+    shares = overlaps(map(memoryview, held), memoryview(train), 1)
+    assert shares.tolist() == [len(own & known) / len(own) for own in sampled]

@@ -1,22 +1,51 @@
+import bisect
 import hashlib
 import random
+from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reprolm.corpus import split
 from reprolm.corpus.config import SplitConfig
-from reprolm.corpus.split import by_document, by_position, unit
+from reprolm.corpus.split import by_document, by_position, repeated, unit
 
 CONFIG = SplitConfig(by="auto", train=0.7, validation=0.2, test=0.1)
 
 
+def sha256(documents: list[bytes]) -> list[bytes]:
+    return [hashlib.sha256(document).digest() for document in documents]
+
+
 def assigned(documents: list[bytes]) -> tuple[list[int], int]:
-    digests = b"".join(hashlib.sha256(document).digest() for document in documents)
-    sizes = np.array([len(document) for document in documents], dtype=np.uint64)
-    splits, duplicates = by_document(digests, sizes, CONFIG)
-    return splits.tolist(), int(duplicates.sum())
+    digests = sha256(documents)
+    borders = by_document(lambda: zip(digests, map(len, documents), strict=True), CONFIG)
+
+    def blocks() -> Iterator[npt.NDArray[np.uint64]]:
+        for start in range(0, len(digests), 7):
+            block = b"".join(digests[start : start + 7])
+            yield np.frombuffer(block, dtype=">u8").reshape(-1, 4).astype(np.uint64)
+
+    count, found = repeated(blocks, len(documents))
+    assert found == {digest for digest, times in Counter(digests).items() if times > 1}
+    return [bisect.bisect_right(borders, digest) for digest in digests], count
+
+
+def sorted_out(documents: list[bytes]) -> list[int]:
+    """The same rule, by sorting everything."""
+    sizes: Counter[bytes] = Counter()
+    for digest, document in zip(sha256(documents), documents, strict=True):
+        sizes[digest] += len(document)
+    splits, before = {}, 0
+    for digest in sorted(sizes):
+        middle = (before + sizes[digest] / 2) / sizes.total()
+        splits[digest] = (middle >= 0.7) + (middle >= 0.7 + 0.2)
+        before += sizes[digest]
+    return [splits[digest] for digest in sha256(documents)]
 
 
 DOCUMENTS = [b"%d" % i * (i % 37 + 1) for i in range(400)]
@@ -27,6 +56,22 @@ def test_shares_are_met_in_bytes() -> None:
     total = sum(map(len, DOCUMENTS))
     shares = [sum(len(d) for d, s in zip(DOCUMENTS, splits, strict=True) if s == i) / total for i in range(3)]
     assert shares == pytest.approx([0.7, 0.2, 0.1], abs=0.01)
+
+
+@given(st.lists(st.sampled_from(DOCUMENTS), min_size=1, max_size=200))
+def test_borders_found_without_sorting_are_those_of_sorting(documents: list[bytes]) -> None:
+    assert assigned(documents)[0] == sorted_out(documents)
+
+
+def test_documents_that_crowd_around_a_border_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split, "_bucket", lambda digest: digest[0] >> 6)
+    assert assigned(DOCUMENTS)[0] == sorted_out(DOCUMENTS)
+
+
+def test_repeated_documents_are_counted_exactly_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split, "AT_ONCE", 16)
+    documents = [b"%d" % i for i in range(400)]
+    assert assigned(documents + documents[:100] + documents[:7])[1] == 107
 
 
 def test_the_order_of_documents_changes_no_assignment() -> None:

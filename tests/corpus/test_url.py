@@ -1,8 +1,14 @@
+import json
 import re
+from pathlib import Path
 
 import pytest
 
-from reprolm.corpus.url import NAMED, resolved
+from reprolm.corpus.build import source
+from reprolm.corpus.download import shown_url
+from reprolm.corpus.url import NAMED, PINS, resolved
+from reprolm.errors import Exit, ReprolmError
+from tests.corpus.conftest import BODY, Server
 from tests.corpus.test_build import config
 
 
@@ -25,3 +31,31 @@ def test_a_parameter_stands_above_the_table_and_a_mirror_must_serve_the_same_byt
     wanted, separator = resolved(config(url=mirror).url)
     assert (wanted.address, separator) == ("http://mirror/x.txt", "##")
     assert wanted.sha256 == NAMED["tinystories_train"][0].sha256
+
+
+def fetched(server: Server, name: str, root: Path) -> bytes:
+    url = {"name": "custom", "address": f"{server.url(name)}?token=secret"}
+    return b"".join(bytes(document) for document in source(config(source="url", url=url), root))
+
+
+def test_the_first_download_pins_the_address_and_another_clone_refuses_other_bytes(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fetched(server, "whole", tmp_path / "first") == BODY
+    pins = json.loads((tmp_path / "first" / PINS).read_text())
+    assert pins == {shown_url(server.url("whole")): pins[server.url("whole")]}
+    assert "commit it" in capsys.readouterr().err
+    fetched(server, "whole", tmp_path / "first")
+    assert len(server.ranges) == 1, "what is pinned and there is not asked for again"
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    (clone / PINS).write_text(json.dumps({server.url("whole"): "0" * 64}))
+    with pytest.raises(ReprolmError, match="has another sha256") as error:
+        fetched(server, "whole", clone)
+    assert error.value.exit is Exit.INTEGRITY
+
+
+def test_damaged_pins_are_told(server: Server, tmp_path: Path) -> None:
+    (tmp_path / PINS).write_text("[]")
+    with pytest.raises(ReprolmError, match=r"pins\.json: has a wrong form"):
+        fetched(server, "whole", tmp_path)

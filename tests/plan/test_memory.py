@@ -90,6 +90,14 @@ def test_smaller_parts_and_recomputing_need_less_and_dropout_needs_more() -> Non
     assert dropped.activations_bytes > plain.activations_bytes
 
 
+def test_an_average_of_the_weights_is_one_more_copy() -> None:
+    config = model_config()
+    with_, without = planned(config, 50, ema_decay=0.99), planned(config, 50)
+    assert with_.average_bytes == with_.weights_bytes
+    assert with_.step_bytes - without.step_bytes == with_.average_bytes
+    assert without.average_bytes == 0
+
+
 def test_the_cache_is_that_of_key_value_heads() -> None:
     config = model_config(**WIDE, n_kv_heads=2)
     assert planned(config, 50).cache_bytes == 3 * 2 * 2 * 64 * 16 * 4

@@ -1,5 +1,7 @@
 """The pace of training."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -37,11 +39,8 @@ def test_sizes_shrink_by_batch_then_layers_then_context_and_stay_valid() -> None
     assert seen[0] == (6, 4, 64)
     assert seen[-1] == (1, 1, 32)
     assert len(set(seen)) == len(seen)
-    assert all(
-        after <= before
-        for a, b in zip(seen, seen[1:], strict=False)
-        for before, after in zip(a, b, strict=True)
-    )
+    for before, after in itertools.pairwise(seen):
+        assert all(new <= old for old, new in zip(before, after, strict=True))
 
 
 def test_what_takes_long_is_scaled_from_what_does_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,14 @@ class Memory:
             self.action()
 
 
+class CrashError(Exception):
+    """Stands for a kill inside the process."""
+
+
+def crash() -> None:
+    raise CrashError
+
+
 def run(tmp_path: Path, **changes: Any) -> Run:
     """A small run on tokens that have a pattern."""
     directory = tmp_path / "tokens"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+from reprolm.config import words
 from reprolm.device import fingerprint
 from reprolm.store import publish_directory
 from reprolm.train import finished
@@ -18,11 +19,14 @@ OTHER: dict[str, Any] = {
     "steps": 13, "tokens": 13, "epochs": 13.0, "horizon": "tokens", "batch_size": 5,
     "micro_batch_size": 2, "on_out_of_memory": "halve", "activation_checkpointing": True, "compile": True,
     "precision": "bfloat16", "windows": "padded", "sampling": "with_replacement", "patience_validations": 3,
-    "optimizer": "adamw", "learning_rate": 0.5, "weight_decay": 0.5,
+    "loss": "chunked", "optimizer": "adamw", "ema_decay": 0.5, "learning_rate": 0.5, "weight_decay": 0.5,
     "max_grad_norm": None, "schedule": "constant", "warmup_steps": 1, "final_learning_rate_share": 0.5,
     "validate_every_steps": 5, "log_every_steps": 2, "checkpoint_every_steps": 7,
-    "adam": {"beta1": 0.5, "beta2": 0.5, "epsilon": 0.5},
+    "adam": {"beta1": 0.5, "beta2": 0.5, "epsilon": 0.5, "amsgrad": True},
+    "sgd": {"momentum": 0.5, "nesterov": True}, "lion": {"beta1": 0.5, "beta2": 0.5},
     "muon": {"learning_rate": 0.5, "momentum": 0.5, "newton_schulz_steps": 7},
+    "wsd": {"decay_share": 0.5, "decay": "linear"}, "inverse_square_root": {"timescale_steps": 5},
+    "plateau": {"factor": 0.25, "patience_validations": 5, "threshold": 0.5},
 }  # fmt: skip
 
 
@@ -32,8 +36,9 @@ def key(data: str = "data", seed: int = 1, bits: dict[str, Any] = BITS, **train:
 
 @pytest.mark.parametrize("name", sorted(TrainConfig.model_fields))
 def test_every_parameter_but_those_that_change_no_output_changes_the_key(name: str) -> None:
-    # a horizon counts only where it is the one that was chosen
-    chosen = {"horizon": name} if name in ("tokens", "epochs") else {}
+    # what belongs to a word counts only where that word is chosen
+    selectors = ("horizon", "optimizer", "schedule")
+    chosen = {key: name for key in selectors if name in words(TrainConfig.model_fields[key].annotation)}
     assert (key(**chosen, **{name: OTHER[name]}) == key(**chosen)) == (name in FREE)
 
 

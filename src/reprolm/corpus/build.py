@@ -1,17 +1,14 @@
 """Makes the corpus: streams a source to disk, splits it, publishes text, document offsets and an account."""
 
-import array
 import hashlib
-import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from reprolm.corpus.config import DataConfig
 from reprolm.corpus.copies import Copies
@@ -21,34 +18,33 @@ from reprolm.corpus.hub import HuggingFace
 from reprolm.corpus.hygiene import Hygiene
 from reprolm.corpus.mixture import Limited, Mixture
 from reprolm.corpus.read import SPLITS
-from reprolm.corpus.split import by_document, by_position, unit
+from reprolm.corpus.spool import Spool
 from reprolm.corpus.synthetic.source import Synthetic
-from reprolm.corpus.text import CHUNK_BYTES, FORGET_BYTES, Source, forget, forgetting, mapped
+from reprolm.corpus.text import CHUNK_BYTES, FORGET_BYTES, Source, forget, mapped
 from reprolm.corpus.url import Url
 from reprolm.errors import refuse
 from reprolm.store import publish_directory
 
 ACCOUNT, REPORT = "corpus.json", "hygiene.json"
-SPOOL = "spool"
 
 
-def source(config: DataConfig, cache: Path) -> Source:
+def source(config: DataConfig, root: Path) -> Source:
     """The source that `data.source` names, up to the limit."""
     if config.source == "mixture":
         shares = config.mixture.shares
-        chosen: Source = Mixture({name: _single(name, config, cache) for name in shares}, shares)
+        chosen: Source = Mixture({name: _single(name, config, root) for name in shares}, shares)
     else:
-        chosen = _single(config.source, config, cache)
+        chosen = _single(config.source, config, root)
     limited = config.limit.bytes is not None or config.limit.documents is not None
     return Limited(chosen, config.limit) if limited else chosen
 
 
-def _single(name: str, config: DataConfig, cache: Path) -> Source:
+def _single(name: str, config: DataConfig, root: Path) -> Source:
     strict = config.hygiene.invalid_utf8 == "refuse"
     made: dict[str, Callable[[], Source]] = {
         "docstrings": lambda: Docstrings(config.docstrings),
         "files": lambda: Files(config.files, strict=strict),
-        "url": lambda: Url(config.url, cache, strict=strict),
+        "url": lambda: Url(config.url, root, strict=strict),
         "huggingface": lambda: HuggingFace(config.huggingface),
         "synthetic": lambda: Synthetic(config.synthetic),
     }
@@ -73,7 +69,7 @@ class SplitWriter:
         """Appends a document."""
         for start in range(0, len(document), CHUNK_BYTES):
             chunk = document[start : start + CHUNK_BYTES]
-            if start % FORGET_BYTES == 0:
+            if start and start % FORGET_BYTES == 0:
                 forget(document)
             self._text.write(chunk)
             self._digest.update(chunk)
@@ -106,80 +102,44 @@ class SplitWriter:
         self._offsets.close()
 
 
-class _Spool:
-    """All documents in the order of the source: a split by content can be told only when all are known."""
-
-    def __init__(self, path: Path, documents: Source, hygiene: Hygiene) -> None:
-        self.path = path
-        self.digests, sizes = bytearray(), array.array("Q")
-        with path.open("xb") as file:
-            for document in forgetting(map(memoryview, documents)):
-                digest, start = hashlib.sha256(), file.tell()
-                for piece in hygiene.clean(document):
-                    file.write(piece)
-                    digest.update(piece)
-                if file.tell() > start:
-                    sizes.append(file.tell() - start)
-                    self.digests += digest.digest()
-        self.sizes = np.array(sizes, dtype=np.uint64)
-
-    def __iter__(self) -> Iterator[memoryview]:
-        view, ends = memoryview(mapped(self.path)), np.cumsum(self.sizes).tolist()
-        return forgetting(view[start:end] for start, end in itertools.pairwise([0, *ends]))
-
-
-def build(config: DataConfig, out: Path, cache: Path) -> dict[str, Any]:
-    """Publishes the corpus as `out` and returns its numbers; `cache` keeps downloads.
+def build(config: DataConfig, out: Path, root: Path) -> dict[str, Any]:
+    """Publishes the corpus as `out` and returns its numbers; the repository `root` keeps what is downloaded.
 
     Raises:
         ReprolmError: the source cannot be had (exit 2, 66, 69, 76, 77), is empty, leaves a split so, or holds
             what is to be refused (65).
     """
-    documents, hygiene = source(config, cache), Hygiene(config.hygiene, _parameter(config))
+    documents, hygiene = source(config, root), Hygiene(config.hygiene, _parameter(config))
     with publish_directory(out) as directory:
-        spool = _Spool(directory / SPOOL, documents, hygiene)
-        if not len(spool.sizes):
+        spool = Spool(directory, documents, hygiene)
+        if not spool.documents:
             found = config.files.path if config.source == "files" else None
             raise refuse(_parameter(config), "holds no text", got=found, want="at least one document")
-        by = unit(config.split, len(spool.sizes))
-        assigned, repeats = by_document(bytes(spool.digests), spool.sizes, config.split)
-        copies = Copies(config.hygiene, repeats)
+        copies = Copies(config, spool)
         writers = {name: SplitWriter(directory, name) for name in SPLITS}
         with writers["train"] as train, writers["validation"] as validation, writers["test"] as test:
-            if by == "position":
-                for document in copies.without_repeats(spool):
-                    _add_parts((train, validation, test), by_position(document, config.split))
-            else:
-                _add_documents((train, validation, test), copies, spool, assigned)
-        spool.path.unlink()
+            # first all of train: only then it is known what of the others stands there
+            for text in copies.train():
+                train.add(text)
+            train.flush()
+            copies.compare(memoryview(mapped(train.path)))
+            for split, text in copies.held_out():
+                (train, validation, test)[split].add(text)
+        spool.remove()
         splits = {name: writer.account() for name, writer in writers.items()}
-        _refuse_empty(splits, by)
-        account: dict[str, Any] = {"source": config.source, **documents.facts, "split_by": by}
+        _refuse_empty(splits, copies.by)
+        account: dict[str, Any] = {"source": config.source, **documents.facts, "split_by": copies.by}
         account |= {"duplicate_documents": copies.duplicates, "splits": splits}
         (directory / ACCOUNT).write_text(json.dumps(account, indent=1) + "\n")
         found_odd = {name: asdict(finding) for name, finding in hygiene.findings.items()}
         report = {"findings": found_odd, **copies.report()}
         (directory / REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
-    metrics = {"documents": len(spool.sizes), "duplicate_documents": copies.duplicates}
+    metrics = {"documents": spool.documents, "duplicate_documents": copies.duplicates}
     metrics |= {
         "near_duplicate_documents": len(copies.near),
         "repaired_documents": hygiene.repaired_documents,
     }
     return metrics | _metrics(splits)
-
-
-def _add_documents(
-    writers: tuple[SplitWriter, ...], copies: Copies, spool: _Spool, assigned: npt.NDArray[np.intp]
-) -> None:
-    """First all of train: only then it is known what of the others stands there."""
-    for document, split in copies.kept(spool, assigned):
-        if split == 0:
-            writers[0].add(document)
-    writers[0].flush()
-    copies.compare(spool, assigned, memoryview(mapped(writers[0].path)))
-    for document, split in copies.kept(spool, assigned):
-        if split:
-            writers[split].add(document)
 
 
 def _parameter(config: DataConfig) -> str:
@@ -191,12 +151,6 @@ def _parameter(config: DataConfig) -> str:
         "synthetic": "data.synthetic.documents",
         "mixture": "data.mixture",
     }[config.source]
-
-
-def _add_parts(writers: tuple[SplitWriter, ...], parts: list[memoryview]) -> None:
-    for writer, part in zip(writers, parts, strict=True):
-        if len(part):
-            writer.add(part)
 
 
 def _refuse_empty(splits: dict[str, dict[str, Any]], by: str) -> None:

@@ -1,80 +1,108 @@
 """Documents that stand in a corpus twice: exactly, or for the most part and in two splits."""
 
-from collections.abc import Iterable, Iterator
+import bisect
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from reprolm.corpus.config import HygieneConfig
+from reprolm.corpus.config import DataConfig
 from reprolm.corpus.overlap import overlaps
+from reprolm.corpus.read import SPLITS
+from reprolm.corpus.split import by_document, by_position, repeated, unit
+from reprolm.corpus.spool import Spool
 from reprolm.errors import refuse
 
 NEAR = 0.5
 MOST_EXAMPLES, EXAMPLE_CHARACTERS = 3, 60
+TRAIN = 0
+Stretch = tuple[int, int, memoryview]
+"""The number of a document as in the source, its split (0 train, 1 validation, 2 test), its text there."""
 
 
 class Copies:
-    """Which documents are left out, and what is reported of them; documents are numbered as in the source."""
+    """What goes to which split, what is left out there, and what is reported of it.
 
-    def __init__(self, config: HygieneConfig, repeats: npt.NDArray[np.bool_]) -> None:
-        self._config, self._repeats = config, repeats
-        self.duplicates = int(repeats.sum())
+    Raises:
+        ReprolmError: a document stands there twice, and that is to be refused (exit 65).
+    """
+
+    def __init__(self, config: DataConfig, spool: Spool) -> None:
+        self._config, self._spool = config, spool
+        self.by = unit(config.split, spool.documents)
+        self._borders = by_document(spool.records, config.split) if self.by == "document" else []
+        self.duplicates, self._repeated = repeated(spool.digests, spool.documents)
         self.near: dict[int, float] = {}
-        self._shares: dict[int, list[float]] = {1: [], 2: []}
+        self._means: dict[str, float] = {}
         self._examples: list[dict[str, Any]] = []
-        if self.duplicates and config.duplicates == "refuse":
+        if self.duplicates and config.hygiene.duplicates == "refuse":
             raise refuse("data", "holds documents twice", got=self.duplicates, want="each document once, or "
                          "data.hygiene.duplicates: repair")  # fmt: skip
 
-    def without_repeats(self, documents: Iterable[memoryview]) -> Iterator[memoryview]:
-        """The documents, repeated ones left out if that is the repair."""
-        drop = self._config.duplicates == "repair"
-        return (d for d, repeat in zip(documents, self._repeats, strict=True) if not (drop and repeat))
+    def train(self) -> Iterator[memoryview]:
+        """What is kept for training."""
+        return (text for _, split, text in self._stretches() if split == TRAIN)
 
-    def kept(
-        self, documents: Iterable[memoryview], assigned: npt.NDArray[np.intp]
-    ) -> Iterator[tuple[memoryview, int]]:
-        """The documents that are kept, each with its split."""
-        repeats = self._repeats & (self._config.duplicates == "repair")
-        near = self.near if self._config.near_duplicates == "repair" else {}
-        for number, (document, split) in enumerate(zip(documents, assigned.tolist(), strict=True)):
-            if not repeats[number] and number not in near:
-                yield document, split
+    def held_out(self) -> Iterator[tuple[int, memoryview]]:
+        """What is kept for the other splits, each text with its split."""
+        near = self.near if self._config.hygiene.near_duplicates == "repair" else {}
+        for place, (_, split, text) in enumerate(self._held_out()):
+            if place not in near:
+                yield split, text
 
-    def compare(
-        self, documents: Iterable[memoryview], assigned: npt.NDArray[np.intp], train: memoryview
-    ) -> None:
+    def compare(self, train: memoryview) -> None:
         """Finds the documents of validation and test of which at least half stands in train.
 
         Raises:
             ReprolmError: there are some, and they are to be refused (exit 65).
         """
-        held = [(n, d) for n, d in enumerate(documents) if assigned[n]]
-        shares = overlaps([document for _, document in held], train, sum(len(d) for _, d in held))
-        for (number, document), share in zip(held, shares.tolist(), strict=True):
-            if np.isnan(share):
-                continue
-            self._shares[int(assigned[number])].append(share)
+        size = sum(len(text) for _, _, text in self._held_out())
+        shares = overlaps((text for _, _, text in self._held_out()), train, size)
+        splits = np.zeros(len(shares), dtype=np.int8)
+        for place, (share, (number, split, text)) in enumerate(zip(shares, self._held_out(), strict=True)):
+            splits[place] = split
             if share >= NEAR:
-                self.near[number] = share
+                self.near[place] = float(share)
                 if len(self._examples) < MOST_EXAMPLES:
-                    text = bytes(document[: 4 * EXAMPLE_CHARACTERS]).decode("utf-8", "replace")
-                    shown = {"document": number, "share_in_train": share, "text": text[:EXAMPLE_CHARACTERS]}
+                    start = bytes(text[: 4 * EXAMPLE_CHARACTERS]).decode("utf-8", "replace")
+                    shown = {
+                        "document": number,
+                        "share_in_train": float(share),
+                        "text": start[:EXAMPLE_CHARACTERS],
+                    }
                     self._examples.append(shown)
-        if self.near and self._config.near_duplicates == "refuse":
+        told = [(name, shares[(splits == i) & ~np.isnan(shares)]) for i, name in enumerate(SPLITS)]
+        self._means = {name: float(of.mean()) for name, of in told if len(of)}
+        if self.near and self._config.hygiene.near_duplicates == "refuse":
             raise refuse("data", "holds documents of which half stands in another split", got=len(self.near),
                          want="none, or data.hygiene.near_duplicates: repair")  # fmt: skip
 
     def report(self) -> dict[str, Any]:
         """Counts, mean shares of what stands in train, and examples."""
-        names = {1: "validation", 2: "test"}
-        means = {names[split]: float(np.mean(found)) for split, found in self._shares.items() if found}
         return {
             "duplicates": self.duplicates,
             "near_duplicates": {
                 "documents": len(self.near),
-                "share_in_train": means,
+                "share_in_train": self._means,
                 "examples": self._examples,
             },
         }
+
+    def _held_out(self) -> Iterator[Stretch]:
+        return (stretch for stretch in self._stretches() if stretch[1] != TRAIN)
+
+    def _stretches(self) -> Iterator[Stretch]:
+        """All that has text, in the order of the source; repeated documents once if that is the repair."""
+        once = self._repeated if self._config.hygiene.duplicates == "repair" else set[bytes]()
+        seen = set[bytes]()
+        for number, (digest, text) in enumerate(self._spool.texts()):
+            if digest in seen:
+                continue
+            if digest in once:
+                seen.add(digest)
+            if self.by == "document":
+                yield number, bisect.bisect_right(self._borders, digest), text
+                continue
+            for split, part in enumerate(by_position(text, self._config.split)):
+                if len(part):
+                    yield number, split, part

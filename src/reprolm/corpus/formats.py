@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reprolm.corpus.opened import content, kind
-from reprolm.corpus.text import Content, Text, check_utf8, divided
+from reprolm.corpus.text import FORGET_BYTES, Content, Text, check_utf8, divided, forget
 from reprolm.errors import refuse
 
 PARQUET_ROWS = 1024
@@ -34,7 +34,14 @@ def documents(path: Path, separator: str, field: str, *, strict: bool) -> Iterat
 
 
 def _lines(inside: Content) -> Iterator[bytes]:
-    return iter(inside.readline, b"") if isinstance(inside, mmap.mmap) else iter(())
+    if not isinstance(inside, mmap.mmap):
+        return
+    forgotten = 0
+    while line := inside.readline():
+        yield line
+        if inside.tell() >= forgotten + FORGET_BYTES:
+            forgotten = inside.tell()
+            forget(memoryview(inside))
 
 
 def json_lines(inside: Content, field: str, where: str) -> Iterator[bytes]:
@@ -51,8 +58,8 @@ def json_lines(inside: Content, field: str, where: str) -> Iterator[bytes]:
             found = ", ".join(row) if isinstance(row, dict) else type(row).__name__
             raise refuse(f"{where}, line {number}", f"has no text under {field!r}", got=found,
                          want="the name of a field with text as data.files.field")  # fmt: skip
-        # JSON can escape half a character, which UTF-8 cannot
-        if document := text.encode("utf-8", "replace"):
+        # JSON can escape half a character, which is no UTF-8: data.hygiene.invalid_utf8 says what is done
+        if document := text.encode("utf-8", "surrogatepass"):
             yield document
 
 

@@ -1,12 +1,16 @@
 """The source `huggingface`: a dataset of the Hugging Face hub, or a folder laid out like one, streamed."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from reprolm.corpus.config import HuggingFaceConfig
 from reprolm.corpus.text import Text
 from reprolm.errors import Exit, refuse
 
 PARAMETER = "data.huggingface"
+HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+COMMIT = re.compile("[0-9a-f]{40}")
 
 
 class HuggingFace:
@@ -26,7 +30,7 @@ class HuggingFace:
             if not isinstance(text, str):
                 raise refuse(f"{PARAMETER}.field", f"row {self.facts['rows']} has no such text",
                              got=config.field, want=", ".join(map(str, row)))  # fmt: skip
-            if document := text.encode("utf-8", "replace"):
+            if document := text.encode("utf-8", "surrogatepass"):
                 yield document
 
     def _rows(self) -> Iterator[dict[str, object]]:
@@ -37,6 +41,7 @@ class HuggingFace:
             raise refuse("data.source", "huggingface needs the package datasets", want=want,
                          exit=Exit.MISSING) from error  # fmt: skip
         config = self._config
+        _check_pinned(config)
         try:
             yield from datasets.load_dataset(
                 config.dataset,
@@ -52,6 +57,16 @@ class HuggingFace:
             what = "cannot be read"
             raise refuse(f"{PARAMETER}.dataset", what, got=f"{config.dataset}: {_first_line(error)}",
                          exit=Exit.MISSING) from error  # fmt: skip
+
+
+def _check_pinned(config: HuggingFaceConfig) -> None:
+    """Refuses a dataset of the hub that may be another one tomorrow."""
+    if Path(config.dataset).exists() or not HUB_NAME.fullmatch(config.dataset):
+        return
+    if not COMMIT.fullmatch(config.revision or ""):
+        want = "a commit of the dataset, 40 hex digits: branches and tags can move"
+        raise refuse(f"{PARAMETER}.revision", "does not pin the dataset", got=config.revision or "null",
+                     want=want, exit=Exit.PARAMETERS)  # fmt: skip
 
 
 def _first_line(error: Exception) -> str:

@@ -62,6 +62,11 @@ def _invalid(text: bytes) -> tuple[int, int]:
     return -1, 0
 
 
+def _fixed(text: str) -> str:
+    """Line by line: ftfy leaves a text alone in which one character cannot come from a wrong decoding."""
+    return "\n".join(ftfy.fix_encoding(line) if badness(line) else line for line in text.split("\n"))
+
+
 CHECKS: dict[str, Check] = {
     "invalid_utf8": Check(_invalid, lambda text: text.decode("utf-8", "replace").encode()),
     "byte_order_mark": _bytes("\ufeff".encode()),
@@ -72,9 +77,11 @@ CHECKS: dict[str, Check] = {
         lambda text: not unicodedata.is_normalized("NFC", text),
         lambda text: unicodedata.normalize("NFC", text),
     ),
-    "mojibake": _unicode(badness, ftfy.fix_encoding),
+    "mojibake": _unicode(badness, _fixed),
 }
-"""In the order in which they are looked for and repaired."""
+"""In the order in which they are reported."""
+APPLIED = ("invalid_utf8", "mojibake", *(name for name in CHECKS if name not in ("invalid_utf8", "mojibake")))
+"""In the order of repair: control characters may be what a wrong decoding made of letters."""
 
 
 @dataclass
@@ -91,7 +98,7 @@ class Hygiene:
 
     def __init__(self, config: HygieneConfig, where: str) -> None:
         self._actions = {name: getattr(config, name) for name in CHECKS}
-        self._where, self._document = where, -1
+        self._where, self._document, self._changed = where, -1, False
         self.findings = {name: Finding() for name in CHECKS}
         self.repaired_documents = 0
 
@@ -102,16 +109,18 @@ class Hygiene:
             ReprolmError: something was found that is to be refused (exit 65).
         """
         self._document += 1
+        self._changed = False
         found: set[str] = set()
         for start, piece in _pieces(memoryview(document)):
             yield from self._looked_at(piece, start, found)
         for name in found:
             self.findings[name].documents += 1
-        self.repaired_documents += any(self._actions[name] == "repair" for name in found)
+        self.repaired_documents += self._changed
 
     def _looked_at(self, piece: memoryview, start: int, found: set[str]) -> Iterator[Text]:
         text = before = bytes(piece)
-        for name, check in CHECKS.items():
+        for name in APPLIED:
+            check = CHECKS[name]
             at, count = check.find(text)
             if not count:
                 continue
@@ -121,6 +130,7 @@ class Hygiene:
                 raise self._refusal(name, text, at, start)
             if self._actions[name] == "repair":
                 text = check.repair(text)
+        self._changed |= text != before
         yield piece if text is before else text
 
     def _note(self, name: str, count: int, offset: int, text: bytes) -> None:

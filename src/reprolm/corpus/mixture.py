@@ -16,20 +16,22 @@ class Mixture:
 
     def __init__(self, sources: Mapping[str, Source], weights: Mapping[str, float]) -> None:
         self._sources, self._weights = sources, weights
-        self.facts: dict[str, Any] = {}
+        # whatever ends the reading, a limit or a source, they say what was taken until then
+        self._taken = {name: {"documents": 0, "bytes": 0} for name in sources}
+        self.facts: dict[str, Any] = {
+            name: {"taken": self._taken[name], "facts": source.facts} for name, source in sources.items()
+        }
 
     def __iter__(self) -> Iterator[Text]:
         documents = {name: iter(source) for name, source in self._sources.items()}
-        taken = dict.fromkeys(documents, 0)
         while True:
-            behind = min(taken, key=lambda name: taken[name] / self._weights[name])
+            behind = min(self._taken, key=lambda name: self._taken[name]["bytes"] / self._weights[name])
             document = next(documents[behind], None)
             if document is None:
-                break
-            taken[behind] += len(document)
+                return
+            self._taken[behind]["documents"] += 1
+            self._taken[behind]["bytes"] += len(document)
             yield document
-        for name, source in self._sources.items():
-            self.facts[name] = {**source.facts, "taken_bytes": taken[name]}
 
 
 class Limited:

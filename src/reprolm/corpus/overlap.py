@@ -1,15 +1,20 @@
 """How much of one text stands in another: passages compared by hashes, in bounded memory."""
 
-from collections.abc import Iterable
+import array
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
-from reprolm.corpus.text import forget
+from reprolm.corpus.text import FORGET_BYTES, forget
 
 PASSAGE_BYTES = 64
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 17
+PIECE_BYTES = 1 << 20
 MOST_HASHES = 1 << 21
+AT_ONCE, SIEVE_BITS = 1 << 16, 22
 FEWEST = 3
 """Of fewer passages no share is told."""
 _BASE = 0x9E3779B97F4A7C15 | 1
@@ -46,36 +51,68 @@ def passage_hashes(text: bytes | memoryview) -> Hashes:
     return hashes
 
 
-def _sampled(text: memoryview, sample: int) -> Hashes:
-    """The different hashes of a text that are multiples of `sample`: its content decides which."""
-    found = [np.empty(0, dtype=np.uint64)]
-    for start in range(0, len(text), CHUNK_BYTES):
-        hashes = passage_hashes(text[start : start + CHUNK_BYTES + PASSAGE_BYTES - 1])
-        found.append(hashes[hashes % np.uint64(sample) == 0])
-    return np.unique(np.concatenate(found))
-
-
 def overlaps(
     documents: Iterable[memoryview], others: memoryview, total_bytes: int
 ) -> npt.NDArray[np.float64]:
     """For each document the share of its passages that stand in `others`; NaN if it has too few to tell.
 
     `total_bytes` is the size of all documents: with more than two million passages only every 2nd, 4th, … by
-    its hash is looked at, so that memory is bounded.
+    its hash is looked at. Hashes wait on disk and are compared by parts, so that memory does not grow.
     """
-    sample = 16
+    sample, counts = 16, array.array("I")
     while total_bytes // sample > MOST_HASHES:
         sample *= 2
-    each = [_sampled(document, sample) for document in documents]
-    known = np.unique(np.concatenate(each)) if each else np.empty(0, dtype=np.uint64)
-    present = np.zeros(len(known), dtype=bool)
-    for start in range(0, len(others) if len(known) else 0, CHUNK_BYTES):
-        hashes = passage_hashes(others[start : start + CHUNK_BYTES + PASSAGE_BYTES - 1])
-        hashes = hashes[hashes % np.uint64(sample) == 0]
-        at = np.searchsorted(known, hashes).clip(max=len(known) - 1)
-        present[at[known[at] == hashes]] = True
-        forget(others)
-    shares = [
-        present[np.searchsorted(known, hashes)].mean() if len(hashes) >= FEWEST else np.nan for hashes in each
-    ]
-    return np.array(shares, dtype=np.float64)
+    with tempfile.TemporaryFile() as held, tempfile.TemporaryFile() as known:
+        for document in documents:
+            counts.append(0)
+            for hashes in _sampled(document, sample):
+                held.write(hashes.tobytes())
+                counts[-1] += len(hashes)
+        whole = np.frombuffer(counts, dtype=np.uintc)
+        for hashes in _hashes(others, sample) if whole.any() else ():
+            known.write(hashes.tobytes())
+        found, ends = np.zeros(len(whole), dtype=np.uintc), np.cumsum(whole, dtype=np.int64)
+        for part, hashes in enumerate(_read(held)):
+            owners = np.searchsorted(ends, part * AT_ONCE + np.flatnonzero(_present(hashes, known)), "right")
+            np.add.at(found, owners, 1)
+    return np.where(whole >= FEWEST, found / np.maximum(whole, 1), np.nan)
+
+
+def _sampled(text: memoryview, sample: int) -> Iterator[Hashes]:
+    """The different hashes of each MiB that are multiples of `sample`: the content decides which."""
+    for start in range(0, max(len(text), 1), PIECE_BYTES):
+        piece = text[start : start + PIECE_BYTES + PASSAGE_BYTES - 1]
+        yield np.unique(np.concatenate([np.empty(0, dtype=np.uint64), *_hashes(piece, sample)]))
+        if start:
+            forget(text)
+
+
+def _hashes(text: memoryview, sample: int) -> Iterator[Hashes]:
+    mask = np.uint64(sample - 1)
+    for start in range(0, len(text), CHUNK_BYTES):
+        hashes = passage_hashes(text[start : start + CHUNK_BYTES + PASSAGE_BYTES - 1])
+        yield hashes[hashes & mask == 0]
+        if start and start % FORGET_BYTES == 0:
+            forget(text)
+
+
+def _read(file: IO[bytes]) -> Iterator[Hashes]:
+    """The hashes in a file, some at once."""
+    file.seek(0)
+    while content := file.read(8 * AT_ONCE):
+        yield np.frombuffer(content, dtype=np.uint64)
+
+
+def _present(hashes: Hashes, known: IO[bytes]) -> npt.NDArray[np.bool_]:
+    """Which of the hashes are among those in the file `known`."""
+    wanted, places = np.unique(hashes, return_inverse=True)
+    shift = np.uint64(64 - SIEVE_BITS)
+    # nearly all others are told by their first bits, without a search
+    sieve = np.zeros(1 << SIEVE_BITS, dtype=bool)
+    sieve[wanted >> shift] = True
+    present = np.zeros(len(wanted), dtype=bool)
+    for others in _read(known):
+        likely = others[sieve[others >> shift]]
+        at = np.searchsorted(wanted, likely).clip(max=len(wanted) - 1)
+        present[at[wanted[at] == likely]] = True
+    return present[places]

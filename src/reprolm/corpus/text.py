@@ -9,7 +9,7 @@ from typing import Protocol
 from reprolm.errors import Exit, refuse
 
 CHUNK_BYTES = 1 << 20
-FORGET_BYTES = 16 << 20
+FORGET_BYTES = 4 << 20
 CONTEXT_BYTES = 16
 Text = bytes | memoryview
 Content = bytes | mmap.mmap
@@ -50,7 +50,7 @@ def forget(view: memoryview) -> None:
 
 
 def forgetting(documents: Iterable[memoryview]) -> Iterator[memoryview]:
-    """The documents; pages are let go of after every 16 MiB."""
+    """The documents; pages are let go of after every 4 MiB."""
     size = 0
     for document in documents:
         yield document
@@ -105,8 +105,11 @@ def divided(content: Content, separator: str) -> Iterator[Text]:
         if len(content):
             yield memoryview(content)
         return
-    pattern, start = separator.encode(), 0
+    pattern, start, forgotten = separator.encode(), 0, 0
     while start < len(content):
+        if start >= forgotten + FORGET_BYTES:
+            forgotten = start
+            forget(memoryview(content))
         found = content.find(pattern, start)
         end = len(content) if found < 0 else found
         piece = content[start:end]

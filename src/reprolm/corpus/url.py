@@ -10,10 +10,11 @@ from reprolm.corpus.config import UrlConfig
 from reprolm.corpus.download import Wanted, download, shown_url
 from reprolm.corpus.opened import content
 from reprolm.corpus.text import Text, check_utf8, divided
-from reprolm.errors import refuse
+from reprolm.errors import Exit, refuse
 from reprolm.store import file_sha256, publish_json, read_json
 
 PINS = "pins.json"
+CACHE = Path(".reprolm", "downloads")
 TINY_STORIES = (
     "https://huggingface.co/datasets/roneneldan/TinyStories/resolve/"
     "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64/TinyStoriesV2-GPT4-"
@@ -67,21 +68,21 @@ def resolved(config: UrlConfig) -> tuple[Wanted, str]:
 
 
 class Url:
-    """The documents of a download."""
+    """The documents of a download, which the repository `root` keeps."""
 
-    def __init__(self, config: UrlConfig, cache: Path, *, strict: bool) -> None:
+    def __init__(self, config: UrlConfig, root: Path, *, strict: bool) -> None:
         self._wanted, self._separator = resolved(config)
-        self._cache, self._strict = cache, strict
+        self._root, self._strict = root, strict
         self.facts: dict[str, str | int] = {"address": shown_url(self._wanted.address)}
 
     def __iter__(self) -> Iterator[Text]:
-        wanted = _pinned(self._wanted, self._cache)
-        path = download(wanted, self._cache)
+        wanted = _pinned(self._wanted, self._root)
+        path = download(wanted, self._root / CACHE)
         found, where = file_sha256(path), shown_url(wanted.address)
         self.facts |= {"download_bytes": path.stat().st_size, "download_sha256": found}
         if wanted.sha256 is None:
-            _pin(wanted, found, self._cache)
-            print(f"download: pinned here; for other machines set data.url.sha256: {found}", file=sys.stderr)
+            publish_json(self._root / PINS, dict(sorted((_pins(self._root) | {where: found}).items())))
+            print(f"download: {PINS} pins what came, sha256 {found}; commit it", file=sys.stderr)
         inside = content(path, PurePosixPath(urllib.parse.urlsplit(wanted.address).path).name)
         if not len(inside):
             raise refuse(where, "is empty", want="a text")
@@ -90,15 +91,15 @@ class Url:
         yield from divided(inside, self._separator)
 
 
-def _pins(cache: Path) -> dict[str, str]:
-    path = cache / PINS
-    return dict(read_json(path)) if path.is_file() else {}
+def _pins(root: Path) -> dict[str, str]:
+    """Address → sha256 of the first download. Git tracks the file: every clone refuses other bytes."""
+    path = root / PINS
+    pins = read_json(path) if path.is_file() else {}
+    if not isinstance(pins, dict) or not all(isinstance(sha256, str) for sha256 in pins.values()):
+        raise refuse(str(path), "has a wrong form", want="address: sha256", exit=Exit.INTEGRITY)
+    return pins
 
 
-def _pinned(wanted: Wanted, cache: Path) -> Wanted:
+def _pinned(wanted: Wanted, root: Path) -> Wanted:
     """What is wanted, with the digest of its first download where no other is known."""
-    return replace(wanted, sha256=wanted.sha256 or _pins(cache).get(wanted.address))
-
-
-def _pin(wanted: Wanted, sha256: str, cache: Path) -> None:
-    publish_json(cache / PINS, _pins(cache) | {wanted.address: sha256})
+    return replace(wanted, sha256=wanted.sha256 or _pins(root).get(shown_url(wanted.address)))

@@ -1,23 +1,68 @@
 """Which optimizer moves which tensor."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import Optimizer
 
-from reprolm.optim.config import AdamConfig, MuonConfig
+from reprolm.optim import adamw
+from reprolm.optim.config import OptimConfig
+from reprolm.optim.lion import Lion
 from reprolm.optim.muon import Muon
 
+Groups = Sequence[dict[str, Any]]
 
-def _adamw(tensors: Sequence[Tensor], lr: float, weight_decay: float, config: AdamConfig) -> AdamW:
-    """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101), decay on matrices alone."""
+
+def _adam(config: OptimConfig) -> dict[str, Any]:
+    adam = config.adam
+    return {"betas": (adam.beta1, adam.beta2), "eps": adam.epsilon, "amsgrad": adam.amsgrad}
+
+
+def _adamw(split: Groups, config: OptimConfig) -> Optimizer:
+    """AdamW of torch (Loshchilov & Hutter 2019, arXiv:1711.05101): one pass over the memory."""
+    return torch.optim.AdamW(split, lr=config.learning_rate, fused=True, **_adam(config))
+
+
+def _adamw_scratch(split: Groups, config: OptimConfig) -> Optimizer:
+    return adamw.AdamW(split, lr=config.learning_rate, **_adam(config))
+
+
+def _adam_with_l2(split: Groups, config: OptimConfig) -> Optimizer:
+    """Adam (Kingma & Ba 2015, arXiv:1412.6980): decay is a part of the gradient, which the moments see."""
+    return torch.optim.Adam(split, lr=config.learning_rate, fused=True, **_adam(config))
+
+
+def _sgd(split: Groups, config: OptimConfig) -> Optimizer:
+    """Gradient descent with momentum (Sutskever et al. 2013); decay is a part of the gradient."""
+    options = config.sgd.model_dump()
+    return torch.optim.SGD(split, lr=config.learning_rate, fused=True, **options)
+
+
+def _lion(split: Groups, config: OptimConfig) -> Optimizer:
+    betas = (config.lion.beta1, config.lion.beta2)
+    return Lion(split, lr=config.learning_rate, betas=betas)
+
+
+KINDS: dict[str, Callable[[Groups, OptimConfig], Optimizer]] = {
+    "adamw": _adamw,
+    "adamw_scratch": _adamw_scratch,
+    "adam": _adam_with_l2,
+    "sgd": _sgd,
+    "lion": _lion,
+    "muon": _adamw,
+}
+"""What moves the tensors, under `muon` those that it leaves."""
+
+
+def _split(tensors: Sequence[Tensor], weight_decay: float) -> Groups:
+    """Two groups: matrices decay, gains and biases do not."""
     split: list[dict[str, Any]] = [
         {"params": [t for t in tensors if t.ndim > 1], "weight_decay": weight_decay},
         {"params": [t for t in tensors if t.ndim < 2], "weight_decay": 0.0},
     ]
-    filled = [group for group in split if group["params"]]
-    return AdamW(filled, lr=lr, betas=(config.beta1, config.beta2), eps=config.epsilon, fused=True)
+    return [group for group in split if group["params"]]
 
 
 def groups(made: Iterable[Optimizer]) -> Iterator[dict[str, Any]]:
@@ -25,21 +70,19 @@ def groups(made: Iterable[Optimizer]) -> Iterator[dict[str, Any]]:
     return (group for optimizer in made for group in optimizer.param_groups)
 
 
-def optimizers(
-    model: nn.Module, kind: str, rates: tuple[float, float], adam: AdamConfig, muon: MuonConfig
-) -> list[Optimizer]:
-    """The optimizers of a model; `rates` are the peak learning rate and the weight decay.
+def optimizers(model: nn.Module, config: OptimConfig) -> list[Optimizer]:
+    """The optimizers of a model: one for all, or, with `muon`, a second for the matrices inside blocks.
 
-    `adamw` moves everything; `muon` the matrices inside blocks, AdamW the embedding, the head and the gains.
     Each group remembers its peak rate, which a schedule multiplies.
     """
-    learning_rate, weight_decay = rates
-    named = dict(model.named_parameters())
-    hidden = [t for name, t in named.items() if kind == "muon" and t.ndim == 2 and name.startswith("blocks.")]
-    rest = [t for t in named.values() if not any(t is h for h in hidden)]
-    made: list[Optimizer] = [_adamw(rest, learning_rate, weight_decay, adam)]
+    muon, named = config.muon, dict(model.named_parameters())
+    matrices = {name for name, t in named.items() if t.ndim == 2 and name.startswith("blocks.")}
+    taken = matrices if config.optimizer == "muon" else set()
+    rest, hidden = ([t for name, t in named.items() if (name in taken) is own] for own in (False, True))
+    made = [KINDS[config.optimizer](_split(rest, config.weight_decay), config)]
     if hidden:
-        made.append(Muon(hidden, muon.learning_rate, muon.momentum, weight_decay, muon.newton_schulz_steps))
+        options = (muon.learning_rate, muon.momentum, config.weight_decay, muon.newton_schulz_steps)
+        made.append(Muon(hidden, *options))
     for group in groups(made):
         group["peak_lr"] = group["lr"]
     return made

@@ -1,6 +1,7 @@
 """Muon: momentum whose step is made orthogonal, for the matrices inside the blocks."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -65,7 +66,7 @@ class Muon(torch.optim.Optimizer):
             for pairs in same.values():
                 self._apply(pairs, group)
 
-    def _apply(self, pairs: list[tuple[Tensor, Tensor]], group: dict[str, float]) -> None:
+    def _apply(self, pairs: list[tuple[Tensor, Tensor]], group: dict[str, Any]) -> None:
         """Steps all weights whose blocks have one shape."""
         stacks = [stack for _, stack in pairs]
         results = orthogonalised(torch.cat(stacks), self.steps).split_with_sizes([len(s) for s in stacks])

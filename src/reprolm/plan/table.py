@@ -112,8 +112,9 @@ def _memory(memory: Mapping[str, Any]) -> Iterator[str]:
     yield _row("gradients", amount(memory["gradients_bytes"]))
     for name, size in memory["optimizer_bytes"].items():
         yield _row(f"state of {name}", amount(size))
-    if memory["best_weights_bytes"]:
-        yield _row("best weights", amount(memory["best_weights_bytes"]))
+    for name in ("average", "best_weights"):
+        if size := memory[f"{name}_bytes"]:
+            yield _row(name.replace("_", " "), amount(size))
     yield _row("activations", amount(memory["activations_bytes"]), "kept for the way back")
     yield _row("logits and loss", amount(memory["logits_bytes"]))
     phases = {name: memory[f"{name}_bytes"] for name in ("step", "validation", "checkpoint")}

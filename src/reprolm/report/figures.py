@@ -166,3 +166,23 @@ def by_position(columns: Columns) -> Drawing | None:
         beside(axes, float(mean[-1]), f"{mean[-1]:.3f}", ACCENT)
 
     return drawing("position", "Mean loss against the number of tokens given", plot)
+
+
+def ranks(columns: Columns) -> Drawing | None:
+    """How often the entry of each rank occurs, both on scales of powers."""
+    rank, count = _measured(columns, "rank", "count")
+    if not len(rank):
+        return None
+
+    def plot(figure: Figure, size: Size) -> None:
+        axes = panel(figure, size, "times that an entry occurs")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.plot(rank, count, color=ACCENT, linewidth=1.6)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_minor_locator(NullLocator())
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.set_xlabel("rank of the entry", labelpad=6)
+        beside(axes, float(count[-1]), f"{count[-1]:,.0f}", ACCENT)
+
+    return drawing("ranks", "How often the entries of the vocabulary occur, by rank", plot)

@@ -21,6 +21,7 @@ CURVES = "plots/train.csv"
 EVALUATION = "reports/evaluate"
 BY_POSITION = f"{EVALUATION}/by_position.csv"
 SAMPLES = "reports/samples"
+RANKS = "data/tokenizer/ranks.csv"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Inputs:
     metrics: dict[str, dict[str, Any]]
     curves: Columns
     by_position: Columns
+    ranks: Columns
     samples: list[Sample]
 
 
@@ -57,6 +59,7 @@ def gather(root: Path) -> Inputs:
         metrics={stage: numbers for stage, numbers in metrics.items() if numbers},
         curves=read_columns(root / CURVES),
         by_position=read_columns(root / BY_POSITION),
+        ranks=read_columns(root / RANKS),
         samples=_samples(root / SAMPLES / "samples.json"),
     )
 

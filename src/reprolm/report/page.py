@@ -74,6 +74,7 @@ def render(params: Mapping[str, Any], root: Path) -> str:
         window=figures.smoothing_window(found.curves),
         optimisation=figures.optimisation(found.curves),
         by_position=figures.by_position(found.by_position),
+        ranks=figures.ranks(found.ranks),
         bars=bars(found),
         split=_split(found),
         numbers={stage: _tables(stage, found) for stage in STAGES},

@@ -1,6 +1,7 @@
 """Makes a tokenizer from the train split, and measures it."""
 
 import itertools
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import numpy.typing as npt
 from reprolm.corpus.read import Split, open_corpus
 from reprolm.progress import Progress
 from reprolm.store import publish_directory
+from reprolm.tokenizers.account import by_script, entries, ranks
 from reprolm.tokenizers.config import TokenizerConfig
 from reprolm.tokenizers.interface import Tokenizer
 from reprolm.tokenizers.load import KINDS
 from reprolm.tokenizers.pieces import pieces
 
+RANKS, ENTRIES = "ranks.csv", "entries.json"
 BATCH_PIECES = 32
 COUNTED_PIECES = 1024
 """Entries that are never used are sought in at most this much of the train split, about 64 MiB."""
@@ -39,12 +42,16 @@ def train(config: TokenizerConfig, corpus: Path, out: Path) -> dict[str, Any]:
     used = _counts(tokenizer, itertools.islice(_texts(splits["train"]), COUNTED_PIECES))
     with publish_directory(out) as directory:
         tokenizer.save(directory)
+        (directory / RANKS).write_text(ranks(used))
+        listed = json.dumps(entries(tokenizer, used), indent=1, ensure_ascii=False)
+        (directory / ENTRIES).write_text(listed + "\n", encoding="utf-8")
     return {
         "vocab_size": tokenizer.vocab_size,
         "bytes_per_token": splits["validation"].bytes / tokens,
         "tokens_per_word": tokens / max(1, sum(len(text.split()) for text in validation)),
         "unused_entries": int(((used == 0) & (tokenizer.token_bytes > 0)).sum()),
         "longest_entry_bytes": int(tokenizer.token_bytes.max()),
+        "bytes_per_token_by_script": by_script(tokenizer, validation),
     }
 
 

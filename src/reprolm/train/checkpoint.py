@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.model.storage import put_weights, read_tensors, weights, write_tensors
 from reprolm.model.transformer import Transformer
+from reprolm.optim.average import Average
 from reprolm.optim.groups import put_state_tensors, state_tensors
 from reprolm.store import prune, publish_directory, publish_json, read_json, verified
 
@@ -30,6 +31,8 @@ class State:
     """Sequences at once, which memory may have halved."""
     loss_scale: dict[str, Any] | None = None
     """That of float16."""
+    plateau: dict[str, Any] | None = None
+    """What the schedule of that name remembers."""
     curve: int = 0
     """A checksum of the curve so far, which a resumed run goes on with."""
 
@@ -41,6 +44,7 @@ class Tensors:
     model: Transformer
     optimizers: list[Optimizer]
     best: dict[str, Tensor]
+    average: Average | None = None
 
 
 class Checkpoints:
@@ -55,6 +59,8 @@ class Checkpoints:
             write_tensors(out / "model.safetensors", weights(tensors.model))
             write_tensors(out / "optimizer.safetensors", state_tensors(tensors.optimizers, tensors.model))
             write_tensors(out / "best.safetensors", tensors.best)
+            if tensors.average is not None:
+                write_tensors(out / "average.safetensors", tensors.average.tensors)
             publish_json(out / "state.json", asdict(state))
         for old in self._steps()[:-KEPT]:
             prune(old)
@@ -92,6 +98,8 @@ def _read(path: Path, tensors: Tensors, problem: Callable[[State], str]) -> Stat
     model = read_tensors(path / "model.safetensors")
     optimizer = read_tensors(path / "optimizer.safetensors")
     tensors.best = read_tensors(path / "best.safetensors")
+    if tensors.average is not None:
+        tensors.average.put(read_tensors(path / "average.safetensors"))
     put_weights(tensors.model, model)
     put_state_tensors(tensors.optimizers, tensors.model, optimizer)
     return state

@@ -5,12 +5,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from reprolm.config import Config, divisors, nearest, rule
+from reprolm.config import divisors, nearest, rule
 from reprolm.errors import Exit, Problem, refuse
-from reprolm.optim.config import AdamConfig, MuonConfig
+from reprolm.optim.config import OptimConfig
 
 
-class TrainConfig(Config):
+class TrainConfig(OptimConfig):
     """How the model is trained."""
 
     horizon: Literal["steps", "tokens", "epochs"]
@@ -28,15 +28,6 @@ class TrainConfig(Config):
     on_out_of_memory: Literal["stop", "halve"]
     activation_checkpointing: bool
     compile: bool
-    optimizer: Literal["adamw", "muon"]
-    learning_rate: float = Field(gt=0)
-    weight_decay: float = Field(ge=0)
-    max_grad_norm: float | None = Field(gt=0)
-    adam: AdamConfig
-    muon: MuonConfig
-    schedule: Literal["cosine", "linear", "constant"]
-    warmup_steps: int = Field(ge=0)
-    final_learning_rate_share: float = Field(ge=0, le=1)
     precision: Literal["float32", "bfloat16", "float16"]
     patience_validations: int | None = Field(ge=1)
     """Training ends after so many validations without a new best; null: at the horizon."""

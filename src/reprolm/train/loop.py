@@ -5,6 +5,7 @@ import math
 import time
 import zlib
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +18,9 @@ from reprolm.journal import Journal, read
 from reprolm.model.initialise import initialise
 from reprolm.model.storage import weights
 from reprolm.model.transformer import Transformer
+from reprolm.optim.average import Average
 from reprolm.optim.groups import optimizers
+from reprolm.optim.schedule import Plateau
 from reprolm.progress import Progress
 from reprolm.store import canonical
 from reprolm.train.checkpoint import Checkpoints, State, Tensors
@@ -52,9 +55,9 @@ class Trainer:
         config = run.train
         run.validation.require(run.model.context_length)
         model = initialise(Transformer(run.model, run.training.vocab_size), run.seed).to(run.device)
-        rates = (config.learning_rate, config.weight_decay)
-        made = optimizers(model, config.optimizer, rates, config.adam, config.muon)
-        self.tensors = Tensors(model, made, weights(model))
+        made = optimizers(model, config)
+        average = Average(model, config.ema_decay) if config.ema_decay is not None else None
+        self.tensors = Tensors(model, made, weights(model), average)
         self.step = Step(run, model, made)
         self.checkpoints = Checkpoints(directory)
         self.curve = Journal(directory / "curve.jsonl")
@@ -69,6 +72,8 @@ class Trainer:
         self.step.micro_batch_size = self.state.micro_batch_size or self.step.micro_batch_size
         if self.step.precision.scale is not None and self.state.loss_scale:
             self.step.precision.scale = LossScale(**self.state.loss_scale)
+        if self.state.plateau:
+            self.step.schedule.plateau = Plateau(**self.state.plateau)
 
     def _replay(self) -> None:
         """Tells the recorder what happened up to the checkpoint; what came after it will happen again."""
@@ -118,6 +123,7 @@ class Trainer:
         self.state.micro_batch_size = self.step.micro_batch_size
         if self.step.precision.scale is not None:
             self.state.loss_scale = asdict(self.step.precision.scale)
+        self.state.plateau = asdict(self.step.schedule.plateau)
         self.checkpoints.save(self.state, self.tensors)
 
     def _step(self) -> dict[str, float]:
@@ -125,6 +131,8 @@ class Trainer:
         losses = self.step.train_batch(self.state.step)
         norm = self.step.optim_step(self.state.step)
         self.state.step += 1
+        if self.tensors.average is not None:
+            self.tensors.average.update(self.state.step)
         self._refuse_non_finite(losses["train/loss"], norm)
         values: dict[str, float] = {}
         rate = self._rate()
@@ -144,6 +152,14 @@ class Trainer:
         return self.state.step % every == 0 or self.state.step == self.step.total
 
     def _validate(self) -> float:
+        """The loss of the weights, or of their average, of which the schedule hears."""
+        average = self.tensors.average
+        with average.in_place() if average is not None else nullcontext():
+            loss = self._scored()
+        self.step.schedule.validated(loss)
+        return loss
+
+    def _scored(self) -> float:
         """The loss over the whole validation split; keeps the weights if it is the best so far."""
         length = self.run.model.context_length
         batch = max(1, VALIDATION_BATCH_TOKENS // length)

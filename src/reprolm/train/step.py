@@ -13,7 +13,8 @@ from reprolm.errors import Exit, refuse
 from reprolm.model.context import Trace
 from reprolm.model.transformer import Transformer
 from reprolm.optim.groups import set_share
-from reprolm.optim.schedule import share
+from reprolm.optim.loss import Head, summed_nats
+from reprolm.optim.schedule import Schedule
 from reprolm.seeds import stream
 from reprolm.train.precision import Precision
 from reprolm.train.run import Run
@@ -25,7 +26,9 @@ class Step:
     def __init__(self, run: Run, model: Transformer, optimizers: list[torch.optim.Optimizer]) -> None:
         self.run, self.model, self.optimizers = run, model, optimizers
         model.recompute = run.train.activation_checkpointing
-        self._computed = torch.compile(model) if run.train.compile else model
+        self._nats = self._nats_in_chunks if run.train.loss == "chunked" else self._nats_of_torch
+        computed = model.hidden if run.train.loss == "chunked" else model
+        self._computed = torch.compile(computed) if run.train.compile else computed
         self.batches = Batches(
             run.training, run.train.batch_size, run.model.context_length, run.seed,
             laid=run.train.windows, sampling=run.train.sampling,
@@ -33,6 +36,7 @@ class Step:
         self.tokens = run.train.batch_size * run.model.context_length
         self.total = run.train.total_steps(self.tokens, self.batches.windows / run.train.batch_size)
         self.micro_batch_size = run.train.micro_batch_size or run.train.batch_size
+        self.schedule = Schedule(run.train, self.total)
         self.precision = Precision(run.train.precision, run.device)
 
     def train_batch(self, step: int) -> dict[str, Tensor]:
@@ -68,8 +72,7 @@ class Step:
         documents = None if batch.documents is None else self._on_device(batch.documents[rows])
         trace = Trace()
         with self.precision.computing():
-            logits = self._computed(inputs, documents=documents, trace=trace)
-        nats = cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="sum")
+            nats = self._nats(self._computed(inputs, documents=documents, trace=trace), targets)
         objective = loss = nats / batch.counted
         told = {"train/loss": loss.detach()}
         if trace.routing:
@@ -79,6 +82,14 @@ class Step:
             told |= {"train/heaviest_load": part * trace.heaviest_load}
         self.precision.backward(objective)
         return told
+
+    def _nats_of_torch(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="sum")
+
+    def _nats_in_chunks(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        layer = self.model.head
+        head = Head(layer.weight, layer.bias, self.model.config.logit_soft_cap)
+        return summed_nats(hidden.flatten(0, 1), head, targets.flatten())[0]
 
     def _on_device(self, part: Array) -> Tensor:
         return torch.from_numpy(part).to(self.run.device)
@@ -91,11 +102,7 @@ class Step:
             scale.unscale(parameters)
         limit = config.max_grad_norm if config.max_grad_norm is not None else math.inf
         norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
-        factor = share(
-            config.schedule, step, warmup_steps=config.warmup_steps, steps=self.total,
-            final=config.final_learning_rate_share,
-        )  # fmt: skip
-        set_share(self.optimizers, factor)
+        set_share(self.optimizers, self.schedule.share(step))
         overflowed = scale is not None and not math.isfinite(norm)
         for optimizer in self.optimizers:
             if not overflowed:
