@@ -1,5 +1,6 @@
 """Stage `train`: tokens to a model; after a kill it resumes from its last checkpoint."""
 
+import time
 from pathlib import Path
 
 import _stage
@@ -15,7 +16,7 @@ def main(stage: Stage) -> None:
     model, train = stage.section("model", ModelConfig), stage.section("train", TrainConfig)
     seed, threads = stage.number("seed"), stage.number("threads")
     from reprolm.data.shards import Tokens
-    from reprolm.device import device, fingerprint
+    from reprolm.device import device, fingerprint, peak_bytes
     from reprolm.train import finished
     from reprolm.train.key import checkpoint_key
     from reprolm.train.loop import Trainer
@@ -32,12 +33,16 @@ def main(stage: Stage) -> None:
         publish_json(directory / "fingerprint.json", bits)
         trainer = Trainer(run, directory, stage)
         began = trainer.state.step
+        since = time.monotonic()
         trainer.fit()
+        took = {"fit_seconds": time.monotonic() - since, "peak_bytes": peak_bytes(on)}
         stage.metrics(numbers(trainer))
         publish_curve(trainer, CURVE)
         publish_model(trainer, MODEL, {"tokenizer": training.tokenizer_digest, "windows": train.windows})
         finished.mark(directory, directory_digest(MODEL))
         finished.remove(directory.parent, but=directory)
+    if began == 0:
+        stage.took(took)
     stage.tag("device", bits["device"])
     stage.tag("resumed_from_step", str(began))
     stage.tag("micro_batch_size", str(trainer.step.micro_batch_size))

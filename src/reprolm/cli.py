@@ -45,6 +45,20 @@ def check(params: Annotated[Path | None, typer.Option(help="another file of para
 
 
 @app.command()
+def plan(
+    params: Annotated[Path | None, typer.Option(help="another file of parameters")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    vocab_size: Annotated[int | None, typer.Option(min=1, help="entries, where nothing says it")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, help="tells how many steps fit into them")] = None,
+) -> None:
+    """Tells before training what it takes here: parameters, operations, memory, time, disk, epochs."""
+    from reprolm.plan.command import show
+
+    root = _root()
+    show(root, params or root / "params.yaml", as_json=as_json, vocab_size=vocab_size, seconds=seconds)
+
+
+@app.command()
 def doctor() -> None:
     """Looks at what reprolm needs of this machine, and says what to type where something is missing."""
     from reprolm.doctor import report

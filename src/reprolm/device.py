@@ -3,6 +3,8 @@
 import ctypes
 import os
 import platform
+import resource
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,14 @@ def device(threads: int) -> torch.device:
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # 3 % of a step
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def peak_bytes(on: torch.device) -> int:
+    """The most memory so far: of tensors on a GPU, else of this process."""
+    if on.type == "cuda":
+        return torch.cuda.max_memory_allocated(on)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
 
 
 def fingerprint(on: torch.device, threads: int) -> dict[str, Any]:

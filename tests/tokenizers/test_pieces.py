@@ -50,3 +50,10 @@ def test_a_long_text_is_cut_before_white_space_alone() -> None:
 
 def test_one_endless_word_is_cut_between_characters() -> None:
     assert max(len(piece) for piece in pieces(("ж" * 1000).encode())) == SMALL // 2
+
+
+@given(st.text(st.sampled_from("ab \n\t\r\u2028\x1c\u3000\u200b"), max_size=9), st.sampled_from(" \nab\t"))
+def test_the_cut_is_the_last_space_or_line_break_after_visible_text(start: str, filling: str) -> None:
+    text = start + filling * 5000
+    places = [i for i in range(1, len(text)) if text[i] in " \n" and not text[i - 1].isspace()]
+    assert module._cut(text) == (places[-1] if places else len(text))

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 
 from reprolm.model.cache import Cache
 from reprolm.model.config import ModelConfig
 from reprolm.plan.live import Live, Shapes
-from reprolm.plan.rehearsal import rehearsal
+from reprolm.plan.rehearsal import rehearsal, validate
 from reprolm.train.config import TrainConfig
 from reprolm.train.loop import VALIDATION_BATCH_TOKENS
 from reprolm.train.step import Step
@@ -60,7 +59,8 @@ def memory(model: ModelConfig, train: TrainConfig, vocab_size: int, device: torc
         held = live.bytes
         reached, in_step = _trained(step, live, 1)
         best = [weight.clone() for weight in weights] if device.type == "cpu" else []
-        in_validation = _validated(step, live)
+        with live.highest() as in_validation:
+            validate(step, VALIDATION_BATCH_TOKENS)
         in_checkpoint = _written(step, live) if device.type == "cpu" else live.bytes
         before = live.bytes
         cache = Cache(model, 1, step.model.head.weight)
@@ -77,7 +77,7 @@ def memory(model: ModelConfig, train: TrainConfig, vocab_size: int, device: torc
         activations_bytes=reached - held,
         logits_bytes=max(0, in_step - reached - waiting),
         step_bytes=in_step + _bytes(best),
-        validation_bytes=in_validation,
+        validation_bytes=in_validation[0],
         checkpoint_bytes=in_checkpoint,
         cache_bytes=after - before,
         heap_bytes=live.heap.highest_bytes if device.type == "cpu" else live.peak_bytes,
@@ -93,18 +93,6 @@ def _trained(step: Step, live: Live, index: int) -> tuple[int, int]:
         step.optim_step(index)
     hook.remove()
     return passed[0], peak[0]
-
-
-@torch.no_grad()
-def _validated(step: Step, live: Live) -> int:
-    """The most that is alive during validation."""
-    length = step.run.model.context_length
-    tokens = torch.zeros(max(1, VALIDATION_BATCH_TOKENS // length), length, dtype=torch.long)
-    tokens = tokens.to(step.run.device)
-    model = step.model.eval()
-    with live.highest() as peak:
-        cross_entropy(model(tokens).float().flatten(0, 1), tokens.flatten(), reduction="none")
-    return peak[0]
 
 
 def _written(step: Step, live: Live) -> int:

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from reprolm.model.config import ModelConfig
 from reprolm.model.count import flops_per_token, parameters
 from reprolm.model.transformer import Transformer
-from reprolm.plan.rehearsal import rehearsal
+from reprolm.plan.rehearsal import rehearsal, validate
 from reprolm.train.config import TrainConfig
 from reprolm.train.loop import VALIDATION_BATCH_TOKENS
 from reprolm.train.precision import TYPES
@@ -144,15 +143,9 @@ def _timed(step: Step) -> tuple[float, float]:
     return statistics.median(batches[1:]), statistics.median(optimizers[1:])
 
 
-@torch.no_grad()
 def _validation(step: Step) -> float:
     """The seconds of a token in validation, the better of two batches."""
+    most = min(VALIDATION_BATCH_TOKENS, 4 * step.tokens)
+    best = min(_seconds(lambda: validate(step, most), step.run.device) for _ in range(2))
     length = step.run.model.context_length
-    most = max(1, min(VALIDATION_BATCH_TOKENS, 4 * step.tokens) // length)
-    tokens = torch.zeros(most, length, dtype=torch.long, device=step.run.device)
-    model = step.model.eval()
-
-    def validate() -> None:
-        cross_entropy(model(tokens).float().flatten(0, 1), tokens.flatten(), reduction="none")
-
-    return min(_seconds(validate, step.run.device) for _ in range(2)) / tokens.numel()
+    return best / (max(1, most // length) * length)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch.nn.functional import cross_entropy
 
 from reprolm.data.shards import Array, Tokens
 from reprolm.model.config import ModelConfig
@@ -13,10 +14,11 @@ from reprolm.train.step import Step
 
 
 class Imagined(Tokens):
-    """So many tokens of a vocabulary, drawn anew each time they are read."""
+    """So many tokens of a vocabulary in one document, drawn anew each time they are read."""
 
     def __init__(self, vocab_size: int, count: int) -> None:
         self.split, self.vocab_size, self._count = "imagined", vocab_size, count
+        self.document_offsets = np.array([0, count], dtype=np.uint64)
 
     def __len__(self) -> int:
         return self._count
@@ -36,5 +38,15 @@ def rehearsal(model: ModelConfig, train: TrainConfig, vocab_size: int, device: t
     tokens = Imagined(vocab_size, 1 + train.batch_size * model.context_length)
     with device:
         weights = Transformer(model, vocab_size)
-    run = Run(model, config, 0, tokens, tokens, device)
-    return Step(run, weights, optimizers(weights, config))
+    made = optimizers(weights, config)
+    return Step(Run(model, config, 0, tokens, tokens, device), weights, made)
+
+
+@torch.no_grad()
+def validate(step: Step, tokens: int) -> None:
+    """The forward pass of a part of the validation split of at most so many tokens."""
+    length, device = step.run.model.context_length, step.run.device
+    read = torch.randint(step.model.vocab_size, (max(1, tokens // length), length)).to(device)
+    documents = torch.ones_like(read) if step.run.train.windows == "isolated" else None
+    logits = step.model.eval()(read, documents=documents)
+    cross_entropy(logits.float().flatten(0, 1), read.flatten(), reduction="none")

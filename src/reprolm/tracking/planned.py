@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reprolm.errors import ReprolmError
 from reprolm.journal import read
 from reprolm.store import digest, publish_json, read_json
 from reprolm.tracking.location import PRIVATE, executions
@@ -14,13 +15,13 @@ QUANTITIES = ("fit_seconds", "peak_bytes")
 """What is predicted and then measured: the time of training itself, and the most memory of its process."""
 
 
-def acting(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that training hangs on."""
-    return {name: value for name, value in parameters(params).items() if name.startswith(ACTS)}
+def _acting(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Of flat parameters those that training hangs on."""
+    return {name: value for name, value in params.items() if name.startswith(ACTS)}
 
 
 def _place(root: Path, params: Mapping[str, Any]) -> Path:
-    return root / PRIVATE / "plans" / f"{digest(acting(params))[:16]}.json"
+    return root / PRIVATE / "plans" / f"{digest(_acting(parameters(params)))[:16]}.json"
 
 
 def keep(root: Path, params: Mapping[str, Any], predicted: Mapping[str, float | None]) -> None:
@@ -29,33 +30,28 @@ def keep(root: Path, params: Mapping[str, Any], predicted: Mapping[str, float | 
 
 
 def compared(root: Path, params: Mapping[str, Any], actual: Mapping[str, float]) -> dict[str, str]:
-    """What was predicted beside what was, as tags of a run; none where nothing was planned."""
-    path = _place(root, params)
-    predicted = read_json(path) if path.is_file() else {}
-    return {
-        f"plan.{name}": f"predicted {predicted[name]:.4g}, actual {value:.4g}, "
-        f"ratio {value / predicted[name]:.2f}"
-        for name, value in actual.items()
-        if predicted.get(name)
-    }
+    """What was predicted beside what was, as tags of a run; none where none was made."""
+    tags: dict[str, str] = {}
+    try:
+        predicted = read_json(_place(root, params))
+    except ReprolmError:
+        return tags
+    for name, value in actual.items():
+        if before := predicted.get(name):
+            tags[f"plan.{name}"] = f"predicted {before:.4g}, actual {value:.4g}, ratio {value / before:.2f}"
+    return tags
 
 
 def measured(root: Path, params: Mapping[str, Any]) -> dict[str, float]:
     """`QUANTITIES` as the newest run of these parameters showed them; none where none ran from its start."""
-    wanted = acting(params)
+    wanted = _acting(parameters(params))
     newest: tuple[float, dict[str, float]] = (0.0, {})
     for journal in executions(root).glob(f"*/{JOURNAL}"):
         records, _ = read(journal)
-        if not records or acting_of(records[0]) != wanted:
+        if not records or _acting(records[0].get("params", {})) != wanted:
             continue
         for record in records:
             numbers = record.get("numbers", {}) if record["kind"] == "numbers" else {}
             if set(QUANTITIES) <= set(numbers) and record["at"] > newest[0]:
                 newest = (record["at"], {name: numbers[name] for name in QUANTITIES})
     return newest[1]
-
-
-def acting_of(opened: Mapping[str, Any]) -> dict[str, Any]:
-    """The same of the first record of a journal."""
-    params = opened.get("params", {})
-    return {name: value for name, value in params.items() if name.startswith(ACTS)}

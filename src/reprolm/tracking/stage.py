@@ -9,7 +9,7 @@ from reprolm import config
 from reprolm.config import Config
 from reprolm.errors import Exit, ReprolmError, Stopped, classified, guarded, refuse
 from reprolm.store import publish_json
-from reprolm.tracking import shipper
+from reprolm.tracking import planned, shipper
 from reprolm.tracking.lifetime import die_with_parent
 from reprolm.tracking.location import root
 from reprolm.tracking.pipeline import CLOSING, STEPS
@@ -66,6 +66,12 @@ class Stage:
     def timings(self, numbers: Mapping[str, float]) -> None:
         """Records numbers that differ each time; a run shows those that `shown` lists."""
         self._add("numbers", numbers=numbers)
+
+    def took(self, quantities: Mapping[str, float]) -> None:
+        """Records what the work took; where `reprolm plan` foresaw it, tags say how well."""
+        self.timings(quantities)
+        for key, words in planned.compared(self.root, self._params, quantities).items():
+            self.tag(key, words)
 
     def point(self, step: int, values: Mapping[str, float], at: float) -> None:
         """Records a point of each of some curves, at a time in seconds since 1970."""

@@ -1,0 +1,155 @@
+"""A plan as a table for people, in 80 columns."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reprolm.model.count import PARTS
+
+LABEL, VALUE = 22, 16
+UNKNOWN = "not known"
+PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
+
+
+def scaled(value: float) -> tuple[str, str]:
+    """Three digits and the prefix of a thousand's power.
+
+    >>> scaled(1536), scaled(999.9), scaled(12)
+    (('1.54', 'k'), ('1.00', 'k'), ('12.0', ''))
+    """
+    power = 0
+    while power < len(PREFIXES) - 1 and float(f"{value / 1000**power:.3g}") >= 1000:
+        power += 1
+    number = value / 1000**power
+    digits = max(0, 2 - math.floor(math.log10(float(f"{number:.3g}")))) if number else 0
+    return f"{number:.{digits}f}", PREFIXES[power]
+
+
+def amount(size: float | None) -> str:
+    """Bytes.
+
+    >>> amount(1536), amount(4_300_000_000), amount(None)
+    ('1.54 kB', '4.30 GB', 'not known')
+    """
+    if size is None:
+        return UNKNOWN
+    number, prefix = scaled(size)
+    return f"{size} B" if not prefix else f"{number} {prefix}B"
+
+
+def duration(seconds: float | None) -> str:
+    """A time.
+
+    >>> duration(0.0123), duration(7.31), duration(95), duration(7300), duration(400_000)
+    ('12 ms', '7.3 s', '1 min 35 s', '2 h 02 min', '4 d 15 h')
+    """
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 60:
+        return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+    if seconds < 3600:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours < 48 else f"{hours // 24} d {hours % 24:02} h"
+
+
+def _row(label: str, value: str, note: str = "") -> str:
+    return f"  {label:<{LABEL}}{value:>{VALUE}}   {note}".rstrip()
+
+
+def _count(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:,.0f}"
+
+
+def table(plan: Mapping[str, Any]) -> str:
+    """The whole of it."""
+    vocabulary = plan["vocabulary"]
+    threads = f", {plan['threads']} threads" if plan["device"] == "cpu" else ""
+    lines = [f"on {plan['device']}{threads}; vocabulary of {vocabulary['entries']:,} by {vocabulary['from']}"]
+    for title, part in (
+        ("parameters", _parameters(plan)),
+        ("training", _training(plan)),
+        ("memory", _memory(plan["memory"])),
+        ("time", _time(plan)),
+        ("disk", _disk(plan["disk"])),
+    ):
+        lines += ["", title, *part]
+    if plan["actual"]:
+        lines += ["", "the last run of these parameters", *_actual(plan)]
+    lines += ["", *(f"! {warning}" for warning in plan["warnings"])] if plan["warnings"] else []
+    return "\n".join(lines)
+
+
+def _parameters(plan: Mapping[str, Any]) -> Iterator[str]:
+    counts = plan["parameters"]
+    for part in PARTS:
+        if counts[part]:
+            yield _row(part, _count(counts[part]), f"{counts[part] / counts['total']:.1%}")
+    idle = counts["active"] != counts["total"]
+    yield _row("total", _count(counts["total"]), f"a token uses {counts['active']:,}" if idle else "")
+
+
+def _training(plan: Mapping[str, Any]) -> Iterator[str]:
+    yield _row("steps", _count(plan["steps"]), f"of {plan['step_tokens']:,} tokens")
+    ratio = plan["tokens_per_parameter"]
+    compared = "" if ratio is None else f"{ratio:.2g} a parameter; Chinchilla: 20"
+    yield _row("tokens", _count(plan["tokens"]), compared)
+    split = plan["train_split_tokens"]
+    epochs = UNKNOWN if plan["epochs"] is None else f"{plan['epochs']:.2f}"
+    yield _row("epochs", epochs, "" if split is None else f"the train split has {split:,} tokens")
+    number, prefix = scaled(plan["flops_per_token"])
+    each = f"{number} {prefix}FLOP a token, forward and backward"
+    if plan["flops"] is None:
+        yield _row("operations", UNKNOWN, each)
+    else:
+        number, prefix = scaled(plan["flops"])
+        yield _row("operations", f"{number} {prefix}FLOP", each)
+
+
+def _memory(memory: Mapping[str, Any]) -> Iterator[str]:
+    yield _row("weights", amount(memory["weights_bytes"]))
+    yield _row("gradients", amount(memory["gradients_bytes"]))
+    for name, size in memory["optimizer_bytes"].items():
+        yield _row(f"state of {name}", amount(size))
+    if memory["best_weights_bytes"]:
+        yield _row("best weights", amount(memory["best_weights_bytes"]))
+    yield _row("activations", amount(memory["activations_bytes"]), "kept for the way back")
+    yield _row("logits and loss", amount(memory["logits_bytes"]))
+    phases = {name: memory[f"{name}_bytes"] for name in ("step", "validation", "checkpoint")}
+    most = max(phases, key=lambda name: phases[name])
+    yield _row("most at once", amount(phases[most]), f"in {most}" if most == "validation" else f"in a {most}")
+    if memory["process_bytes"]:
+        yield _row("interpreter, torch", amount(memory["process_bytes"]))
+    yield _row("peak", amount(memory["peak_bytes"]), f"{amount(memory['free_bytes'])} are free")
+    yield _row("cache for sampling", amount(memory["cache_bytes"]), "a sequence")
+
+
+def _time(plan: Mapping[str, Any]) -> Iterator[str]:
+    seconds = plan["seconds"]
+    yield _row("a step", duration(seconds["step"]), seconds["basis"])
+    yield _row("tokens a second", _count(seconds["tokens_per_second"]))
+    yield _row("all steps", duration(seconds["steps"]))
+    yield _row("validations", duration(seconds["validation"]))
+    yield _row("training", duration(seconds["train"]))
+    if "given" in seconds:
+        given = duration(seconds["given"])
+        yield _row(f"steps in {given}", _count(seconds["steps_in_given"]), "train.steps that fit")
+
+
+def _disk(disk: Mapping[str, Any]) -> Iterator[str]:
+    yield _row("corpus", amount(disk["corpus_bytes"]))
+    yield _row("tokens", amount(disk["tokens_bytes"]))
+    yield _row("model", amount(disk["model_bytes"]), "the best and the last weights")
+    kept = f"{disk['checkpoints_kept']} are kept until the end"
+    yield _row("a checkpoint", amount(disk["checkpoint_bytes"]), kept)
+    free = f"with DVC's copies; {amount(disk['free_bytes'])} are free"
+    yield _row("at most", amount(disk["total_bytes"]), free)
+
+
+def _actual(plan: Mapping[str, Any]) -> Iterator[str]:
+    actual, predicted = plan["actual"], plan["seconds"]["train"]
+    ratio = "" if predicted is None else f"{actual['fit_seconds'] / predicted:.2f} of what is predicted now"
+    yield _row("training", duration(actual["fit_seconds"]), ratio)
+    share = actual["peak_bytes"] / plan["memory"]["peak_bytes"]
+    yield _row("peak of memory", amount(actual["peak_bytes"]), f"{share:.2f} of what is predicted now")

@@ -1,0 +1,42 @@
+"""What in a plan its reader should know before it is carried out."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reprolm.plan.found import Found
+from reprolm.plan.pace import Size
+from reprolm.plan.table import amount
+
+REPEATED = 4
+"""Epochs up to which text that is read again teaches nearly as much as new (arXiv:2305.16264)."""
+
+
+def warnings(plan: Mapping[str, Any], size: Size, data: Found) -> Iterator[str]:
+    """A line each."""
+    yield from _of_data(plan, size, data)
+    needed, free = plan["memory"]["peak_bytes"], plan["memory"]["free_bytes"]
+    if needed > free:
+        part = size.train.micro_batch_size or size.train.batch_size
+        remedy = f"train.micro_batch_size below {part}" if part > 1 else "a smaller model"
+        yield f"needs {amount(needed)} of memory where {amount(free)} are free: try {remedy}"
+    needed, free = plan["disk"]["total_bytes"], plan["disk"]["free_bytes"]
+    if needed > free:
+        yield f"needs {amount(needed)} on disk where {amount(free)} are free"
+    if size.train.compile:
+        yield "train.compile is on: the plan is of the same run without it"
+
+
+def _of_data(plan: Mapping[str, Any], size: Size, data: Found) -> Iterator[str]:
+    length = size.model.context_length
+    if data.training is None or data.validation is None:
+        yield "data/tokens is not there for these parameters (dvc repro encode): epochs are not known"
+        return
+    for split in (data.training, data.validation):
+        if len(split) <= length:
+            yield (
+                f"model.context_length = {length:,} is longer than the {split.split} split of "
+                f"{len(split):,} tokens: training will refuse it"
+            )
+    if (plan["epochs"] or 0) > 1:
+        judged = "little of it will be new" if plan["epochs"] > REPEATED else "some of it will be read again"
+        yield f"the train split is smaller than the horizon: {plan['epochs']:.1f} epochs, {judged}"
