@@ -47,7 +47,7 @@ def test_a_terminal_without_a_character_is_shown_its_code(monkeypatch: pytest.Mo
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     done = reprolm("doctor")
     assert done.returncode == 0
-    assert "\\u2713 python" in done.stdout
+    assert "\\u2713 system" in done.stdout
 
 
 def test_without_a_word_it_shows_what_there_is() -> None:
