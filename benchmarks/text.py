@@ -19,6 +19,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+# a benchmark beside this one has the name of the library `tokenizers`, and must not stand for it
+sys.path.sort(key=lambda place: Path(place).resolve() == Path(__file__).resolve().parent)
+
 ROOT = Path(__file__).parents[1]
 MB = 1_000_000
 SHARES = {"train": 0.9, "validation": 0.05, "test": 0.05}
@@ -64,7 +67,7 @@ def shapes(folder: Path, size: int) -> Iterator[tuple[str, Path]]:
     yield f"one word of {size // 10 // MB} MB", word
 
 
-def stage(name: str, folder: Path, text: Path, kind: str) -> None:
+def stage(name: str, folder: Path, text: Path, kind: str, *, vocab_size: int = 300) -> None:
     """What the measured process does."""
     from reprolm.config import read_params, section
     from reprolm.corpus.build import build
@@ -82,7 +85,7 @@ def stage(name: str, folder: Path, text: Path, kind: str) -> None:
         data["files"] = data["files"] | {"path": str(text), "separator": SEPARATOR if many else ""}
         build(section({"data": data}, "data", DataConfig), folder / "corpus", folder)
     elif name == "tokenizer":
-        options = params["tokenizer"] | {"kind": kind, "vocab_size": 300}
+        options = params["tokenizer"] | {"kind": kind, "vocab_size": vocab_size}
         options["character"] = {"unknown": True}
         train(
             section({"tokenizer": options}, "tokenizer", TokenizerConfig), folder / "corpus", folder / "tok"
@@ -90,6 +93,16 @@ def stage(name: str, folder: Path, text: Path, kind: str) -> None:
     else:
         config = section(params, "encode", EncodeConfig)
         encode(config, folder / "corpus", folder / "tok", folder / "tokens")
+
+
+def spent() -> dict[str, float]:
+    """CPU seconds and peak memory of this process and of the workers that it had."""
+    own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    cpu = own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+    # not `ru_maxrss`, which a process inherits; of the workers the largest stands for each
+    status = Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
+    peak = int(status) + (os.cpu_count() or 1) * others.ru_maxrss
+    return {"cpu": cpu, "peak_mb": peak / 1000}
 
 
 ALL = ("download", "tokenizer", "encode")
@@ -140,12 +153,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.stage:
         stage(options.stage, Path(options.folder), Path(options.text), options.kind)
-        own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        cpu = own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
-        # not `ru_maxrss`, which a process inherits; of the workers the largest stands for each
-        status = Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
-        peak = int(status) + (os.cpu_count() or 1) * others.ru_maxrss
-        print(json.dumps({"cpu": cpu, "peak_mb": peak / 1000}))
+        print(json.dumps(spent()))
         return
     print(f"tokenizer.kind {options.kind}, {os.cpu_count()} cores\n")
     parts = ALL[:1] if options.download else ALL

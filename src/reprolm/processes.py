@@ -1,18 +1,21 @@
 """Work on all cores, in processes that die with this one."""
 
 import collections
-import ctypes
 import multiprocessing
 import os
 import signal
-import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
+
+from reprolm.errors import Exit, refuse
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-PR_SET_PDEATHSIG = 1
+MOST = 16
+"""More processes would wait for the one that hands out the work."""
 
 
 def cores() -> int:
@@ -21,12 +24,19 @@ def cores() -> int:
 
 
 def _started(start: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
-    """What each process does first. It dies with the one that began it, which alone hears Ctrl-C."""
+    """What each process does first; only the one that began it hears Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if start is not None:
         start(*arguments)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that began it is gone, however it died: a pipe between them closes."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(int(Exit.TERMINATED))
 
 
 def in_order(
@@ -39,8 +49,11 @@ def in_order(
     """Each item with `function` of it, in order; some are on their way at any time, never all.
 
     Every process calls `start(*arguments)` first. What `function` raises is raised here.
+
+    Raises:
+        ReprolmError: a process ended early: the system kills it when memory runs out (exit 71).
     """
-    count = cores()
+    count = min(cores(), MOST)
     # fresh processes: a fork would copy this one's threads halfway
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, context, _started, (start, arguments))
@@ -54,5 +67,8 @@ def in_order(
         while waiting:
             first, future = waiting.popleft()
             yield first, future.result()
+    except BrokenProcessPool as error:
+        what, want = "a process ended before its work was done", "enough for all of them"
+        raise refuse("memory", what, got=f"{count} processes", want=want, exit=Exit.MEMORY) from error
     finally:
         pool.shutdown(wait=not waiting, cancel_futures=True)

@@ -14,7 +14,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "seeds": set(),
     "progress": set(),
-    "processes": set(),
+    "processes": {"errors"},
     "config": {"errors"},
     "device": set(),
     "store": {"errors"},

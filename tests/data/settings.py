@@ -1,5 +1,6 @@
 """Token directories made by hand."""
 
+import itertools
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,15 +13,15 @@ from reprolm.data.shards import ACCOUNT, LENGTHS, Tokens, Vocabulary, account
 def tokens_of(
     directory: Path, ids: list[int], vocab_size: int, shard_tokens: int = 7, ends: Collection[int] = ()
 ) -> Tokens:
-    """A directory whose train split holds `ids`; documents end at `ends`, multiples of 5, and at the end."""
+    """A directory whose train split holds `ids`; documents end at `ends` and at the end."""
     vocabulary = Vocabulary(vocab_size, None, "a" * 64)
     with ShardWriter(directory, "train", vocabulary, shard_tokens) as writer:
-        for start in range(0, len(ids), 5):
-            writer.add(np.array(ids[start : start + 5], dtype=np.uint32))
-            if start + 5 in ends:
+        parts = sorted({0, *range(0, len(ids), 5), *ends, len(ids)})
+        for start, end in itertools.pairwise(parts):
+            writer.add(np.array(ids[start:end], dtype=np.uint32))
+            if end in {*ends, len(ids)}:
                 writer.end_document()
-        writer.end_document()
-    splits = {"train": {"documents": 1, "text_bytes": len(ids), "shards": writer.shards}}
+    splits = {"train": {"documents": len({*ends, len(ids)}), "text_bytes": len(ids), "shards": writer.shards}}
     np.ones(vocab_size, dtype="<u4").tofile(directory / LENGTHS)
     (directory / ACCOUNT).write_text(account(vocabulary, splits))
     return Tokens(directory, "train")

@@ -178,3 +178,56 @@ def test_a_text_without_a_document_of_two_tokens_cannot_be_padded(tmp_path: Path
     tokens = tokens_of(tmp_path, [3], 5)
     with pytest.raises(ReprolmError, match=r"train.windows: padded finds no document of two tokens"):
         Batches(tokens, 1, 4, 1, laid="padded")
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.integers(1, 25), min_size=1, max_size=12), st.integers(1, 10), st.integers(1, 5), st.data()
+)
+def test_however_long_documents_are_a_padded_epoch_predicts_all_of_each_but_its_first_token_once(
+    sizes: list[int], context: int, size: int, data: st.DataObject
+) -> None:
+    if max(sizes) < 2:
+        return
+    bounds = [0, *np.cumsum(sizes).tolist()]
+    with TemporaryDirectory() as folder:
+        tokens = tokens_of(
+            Path(folder), list(range(bounds[-1])), 300, data.draw(st.integers(1, 80)), bounds[1:]
+        )
+        made = Batches(tokens, size, context, data.draw(st.integers(0, 9)), laid="padded")
+        expected = sorted(set(range(bounds[-1])) - set(bounds))
+        seen: list[int] = []
+        for visit in range(made.windows):
+            row = made.rows(visit // size, visit % size, visit % size + 1)
+            real = row.targets[0] != IGNORED
+            inputs, targets = row.inputs[0, real].tolist(), row.targets[0, real].tolist()
+            assert targets == [token + 1 for token in inputs] != []
+            assert not np.diff(real.astype(int)).clip(min=0).any()  # filling lies at the end
+            assert set(row.inputs[0, ~real]) <= {0}
+            assert not set(targets) & set(bounds)
+            seen += targets
+        assert sorted(seen) == expected
+        whole = made.at(0)
+        assert whole.counted == (whole.targets != IGNORED).sum()
+        assert (whole.targets[:, -1] != IGNORED).any()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 25), min_size=2, max_size=12), st.integers(1, 10), st.data())
+def test_the_documents_of_isolated_windows_are_those_of_the_offsets(
+    sizes: list[int], context: int, data: st.DataObject
+) -> None:
+    bounds = np.cumsum(sizes)
+    if bounds[-1] <= context:
+        return
+    sampling = data.draw(st.sampled_from(["permutation", "with_replacement"]))
+    with TemporaryDirectory() as folder:
+        ids = list(range(bounds[-1]))
+        tokens = tokens_of(Path(folder), ids, 300, data.draw(st.integers(1, 80)), bounds.tolist())
+        made = Batches(tokens, 5, context, data.draw(st.integers(0, 9)), laid="isolated", sampling=sampling)
+        batch = made.at(data.draw(st.integers(0, 50)))
+        assert batch.documents is not None
+        expected = [
+            [1 + sum(end <= token for end in bounds) for token in row] for row in batch.inputs.tolist()
+        ]
+        assert batch.documents.tolist() == expected

@@ -91,6 +91,20 @@ def test_a_truncated_or_longer_shard_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path).exit is Exit.MISSING
 
 
+def test_document_offsets_that_do_not_fit_the_tokens_are_refused(tmp_path: Path) -> None:
+    tokens_of(tmp_path, [1] * 20, 10, ends=(5, 15))
+    path = tmp_path / "train.documents"
+    content = path.read_bytes()
+    assert np.frombuffer(content, "<u8").tolist() == [0, 5, 15, 20]
+    for damaged in (content[:-8], content[:-1], content + content[:8], b"", content[:-8] + content[:8]):
+        path.write_bytes(damaged)
+        error = refusal(tmp_path)
+        assert error.exit is Exit.INTEGRITY
+        assert "train.documents" in str(error)
+    path.unlink()
+    assert refusal(tmp_path).exit is Exit.MISSING
+
+
 def test_another_split_is_not_there(tmp_path: Path) -> None:
     tokens_of(tmp_path, [1], 10)
     assert refusal(tmp_path, "test").exit is Exit.MISSING

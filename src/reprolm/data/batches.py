@@ -76,7 +76,8 @@ class Batches:
         lengths = self._windows.lengths(every)
         width, starts = int(lengths.max()), every[first:last]
         windows = self._windows.read(starts, width + 1)
-        inputs, targets = np.ascontiguousarray(windows[:, :-1]), np.ascontiguousarray(windows[:, 1:])
+        # copies: filling one must not write into the other
+        inputs, targets = windows[:, :-1].copy(), windows[:, 1:].copy()
         if int(lengths.min()) < width:
             beyond = np.arange(width) >= lengths[first:last, None]
             inputs[beyond], targets[beyond] = 0, IGNORED

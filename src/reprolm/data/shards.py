@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from reprolm.errors import Exit, refuse
 from reprolm.store import canonical, read_json
@@ -76,12 +77,27 @@ class Tokens:
         self.documents: int = numbers["documents"]
         self.text_bytes: int = numbers["text_bytes"]
         self.token_bytes = np.fromfile(directory / LENGTHS, dtype="<u4").astype(np.int64)
-        self.document_offsets = _mapped(directory / f"{split}{OFFSETS}", np.dtype("<u8"))
         self._shards = [
             _opened(directory / shard_name(split, i), vocabulary, tokens)
             for i, tokens in enumerate(numbers["shards"])
         ]
         self._ends = np.cumsum([len(shard) for shard in self._shards], dtype=np.int64)
+        self.document_offsets = self._offsets(directory / f"{split}{OFFSETS}")
+
+    def _offsets(self, path: Path) -> Array:
+        """Where each document begins, and where the last ends, mapped."""
+        if not path.is_file():
+            raise refuse(str(path), "is not there", exit=Exit.MISSING)
+        size, wanted = path.stat().st_size, 8 * (self.documents + 1)
+        if size != wanted:
+            raise refuse(str(path), "has another size", got=size, want=f"{wanted} bytes", exit=Exit.INTEGRITY)
+        offsets: Array = np.asarray(np.memmap(path, dtype="<i8", mode="r"))
+        if offsets[-1] != len(self):
+            want = f"{len(self)} tokens"
+            raise refuse(
+                str(path), "does not fit its tokens", got=int(offsets[-1]), want=want, exit=Exit.INTEGRITY
+            )
+        return offsets
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -95,9 +111,17 @@ class Tokens:
 
     def windows(self, starts: Array, length: int) -> Array:
         """The `length` tokens from each of `starts` on, one row each."""
+        assert not len(starts) or (starts.min() >= 0 and starts.max() + length <= len(self))
         result = np.empty((len(starts), length), dtype=np.int64)
-        for row, start in zip(result, starts.tolist(), strict=True):
-            self._read(start, row)
+        shards = self._ends.searchsorted(starts, side="right")
+        whole = starts + length <= self._ends[shards]
+        for shard in set(shards[whole].tolist()):
+            # one copy for all rows in a shard: a loop over rows takes several times as long
+            here, tokens = np.flatnonzero(whole & (shards == shard)), self._shards[shard]
+            first = starts[here] - (self._ends[shard] - len(tokens))
+            result[here] = sliding_window_view(tokens, length)[first]
+        for row in np.flatnonzero(~whole).tolist():
+            self._read(int(starts[row]), result[row])
         return result
 
     def _read(self, start: int, into: Array) -> None:
@@ -123,13 +147,6 @@ class Tokens:
                 got=f"{len(self)} tokens",
                 want=f"at least {context_length + 1} tokens (model.context_length + 1)",
             )
-
-
-def _mapped(path: Path, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """The numbers of a file, mapped."""
-    if not path.is_file():
-        raise refuse(str(path), "is not there", exit=Exit.MISSING)
-    return np.asarray(np.memmap(path, dtype=dtype, mode="r"))
 
 
 def _opened(path: Path, vocabulary: Vocabulary, tokens: int) -> npt.NDArray[Any]:

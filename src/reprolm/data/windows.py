@@ -19,8 +19,7 @@ IGNORED = -100
 
 def numbered(tokens: Tokens, places: Array) -> Array:
     """The number of the document in which each place lies, from 1."""
-    found = np.searchsorted(tokens.document_offsets, places.astype(np.uint64), side="right")
-    return found.astype(np.int64)
+    return np.searchsorted(tokens.document_offsets, places, side="right")
 
 
 class Packed:
@@ -60,7 +59,7 @@ class Padded(Packed):
 
     def __init__(self, tokens: Tokens, context_length: int) -> None:
         self._tokens, self._length = tokens, context_length
-        offsets = tokens.document_offsets.astype(np.int64)
+        offsets = tokens.document_offsets
         self._starts, sizes = offsets[:-1], np.diff(offsets)
         self._ends = offsets[1:]
         self._until = np.cumsum(-(-(sizes - 1).clip(min=0) // context_length))

@@ -1,4 +1,8 @@
-"""Tokenizing on all cores: processes for tokenizers that use one, the tokenizer itself where it uses all."""
+"""Tokenizing on all cores: processes for tokenizers that use one, the tokenizer itself where it uses all.
+
+How many processes there are changes no byte, so that it is no parameter of a result: as many as there are
+cores. `tokenizers` has threads of its own, which share one vocabulary and start at once.
+"""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,7 +37,8 @@ class Workers:
         """Each batch with the ids of its texts.
 
         Raises:
-            ReprolmError: a text has a character that the vocabulary lacks (exit 65).
+            ReprolmError: a text has a character that the vocabulary lacks (exit 65), or the system killed one
+                of the processes, as it does when memory runs out (exit 71).
         """
         if self._alone:
             return ((batch, self._tokenizer.encode_many(batch)) for batch in batches)

@@ -18,7 +18,7 @@ class Imagined(Tokens):
 
     def __init__(self, vocab_size: int, count: int) -> None:
         self.split, self.vocab_size, self._count = "imagined", vocab_size, count
-        self.document_offsets = np.array([0, count], dtype=np.uint64)
+        self.document_offsets = np.array([0, count], dtype=np.int64)
 
     def __len__(self) -> int:
         return self._count

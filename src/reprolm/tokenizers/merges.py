@@ -1,13 +1,17 @@
 """Learning byte-pair merges (Sennrich et al. 2016, arXiv:1508.07909): always the most frequent pair.
 
-Ties go to the pair with the smaller ids. The result is that of counting all pairs anew for every merge; what
-makes it fast is that two symbols become neighbours only when the later of them is made. So the places of a
-pair are known from that moment on, in the *segment* of that symbol, and its count can only fall. Segments
-keep their pairs sorted; a heap of their heads holds upper bounds; a pair is counted anew only at the top.
+Of pairs that are equally frequent the one with the smaller left id comes first, then the one with the
+smaller right id, as in `tokenizers`. A merge takes the next id. So the merges follow from the counts alone.
+
+All words lie in one array. `head[i]` is the symbol that begins at byte `i`, `tail[i]` the one that ends
+there: the neighbours of a symbol stand at `head[i + length]` and `tail[i - 1]`, without links. The places
+of a pair are listed once, when the pair comes into being: later merges destroy some and never add any. So
+a pair's count only falls, and what the heap holds is an upper bound; a pair is counted anew when it comes
+to the top, and nothing is updated when a merge destroys its neighbours.
 """
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -15,103 +19,96 @@ import numpy.typing as npt
 from reprolm.tokenizers.bytelevel import BYTES
 
 Array = npt.NDArray[np.int64]
-Places = npt.NDArray[np.int32]
-GAP, DEAD = -1, -2
-"""What stands between words, and where a merge left nothing."""
-SHIFT = 32
+Symbols = npt.NDArray[np.int32]
+Candidate = tuple[int, int, int, Array]
+"""A pair in the heap: minus an upper bound of its count, left, right, and where it stood when listed."""
 
-
-class _Segment:
-    """The pairs that came to be with one symbol, the most frequent first, and the places of each."""
-
-    def __init__(self, codes: Array, places: Places, weights: Array) -> None:
-        order = np.argsort(codes, kind="stable")
-        codes, self._places = codes[order], places[order]
-        first = np.flatnonzero(np.concatenate([[True], codes[1:] != codes[:-1]])) if len(codes) else codes
-        self._codes, self._bounds = codes[first], np.append(first, len(codes))
-        counts = np.add.reduceat(weights[order], first) if len(codes) else codes
-        self._order = np.lexsort((self._codes, -counts))
-        self._counts, self._head = counts[self._order], 0
-
-    def head(self, least: int) -> tuple[int, int] | None:
-        """Minus the count and the code of the next pair in line; None if no pair is that frequent."""
-        if self._head == len(self._order) or self._counts[self._head] < least:
-            return None
-        at, self._head = self._head, self._head + 1
-        return -int(self._counts[at]), int(self._codes[self._order[at]])
-
-    def places(self, code: int) -> Places:
-        """Where the pair was when it came to be."""
-        at = int(np.searchsorted(self._codes, code))
-        return self._places[self._bounds[at] : self._bounds[at + 1]]
+EDGE = -1
+GONE = -2
+FEW = 24
+"""Up to so many places of a pair are cheaper one by one than as arrays."""
+ID = np.argsort(np.frombuffer(BYTES, dtype=np.uint8)).astype(np.int32)
+"""The id of each byte."""
 
 
 class _Text:
-    """All different words as one chain of symbols with links; merged places are skipped."""
+    """Counted words as symbols, in which pairs are merged."""
 
-    def __init__(self, words: Mapping[bytes, int]) -> None:
-        rank = np.empty(256, dtype=np.int32)
-        rank[np.frombuffer(BYTES, dtype=np.uint8)] = np.arange(256)
+    def __init__(self, words: Mapping[bytes, int], most: int) -> None:
+        """`most` is the number of symbols that there may be in the end."""
         sizes = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
-        total = int(sizes.sum() + len(words) + 1)
-        assert total < 2**31, "more different words than places"
-        self.ids = np.full(total, GAP, dtype=np.int32)
-        inside = np.ones(total, dtype=bool)
-        inside[0] = False
-        inside[np.cumsum(sizes + 1)] = False
-        self.ids[inside] = rank[np.frombuffer(b"".join(words), dtype=np.uint8)]
         counts = np.fromiter(words.values(), dtype=np.int64, count=len(words))
-        self._counts = np.concatenate([[0], counts])
-        # place → its word, from 1; a gap belongs to the word before it
-        self._word = np.zeros(total, dtype=np.int32)
-        self._word[1:] = np.repeat(np.arange(1, len(words) + 1, dtype=np.int32), sizes + 1)
-        self.next = np.arange(1, total + 1, dtype=np.int32)
-        self.before = np.arange(-1, total - 1, dtype=np.int32)
+        inside = np.ones(int(sizes.sum()) + len(words) + 1, dtype=bool)
+        inside[np.concatenate([[0], np.cumsum(sizes + 1)])] = False
+        self.head = np.full(len(inside), EDGE, dtype=np.int32)
+        self.head[inside] = ID[np.frombuffer(b"".join(words), dtype=np.uint8)]
+        self.tail = self.head.copy()
+        self.weight = np.zeros(len(inside), dtype=np.int64)
+        self.weight[1:] = np.repeat(counts, sizes + 1)
+        self.length = np.ones(most, dtype=np.int64)
+        self._head, self._weight = self.head.data, self.weight.data
 
-    def weights(self, places: Places) -> Array:
-        """How often the word of each place occurs."""
-        result: Array = self._counts[self._word[places]]
-        return result
+    def pairs(self, least: int) -> Iterator[Candidate]:
+        """The pairs of bytes that occur `least` times or more."""
+        at = np.flatnonzero((self.head[:-1] != EDGE) & (self.head[1:] != EDGE))
+        keys = (self.head[at] * len(ID) + self.head[at + 1]).astype(np.uint16)
+        for key, count, places in self._grouped(keys, at, least):
+            yield -count, *divmod(key, len(ID)), places
 
-    def segment(self, places: Places) -> _Segment:
-        """The pairs that begin at the given places."""
-        left, right = self.ids[places].astype(np.int64), self.ids[self.next[places]].astype(np.int64)
-        return _Segment((left << SHIFT) | right, places, self.weights(places))
+    def _grouped(
+        self, keys: npt.NDArray[np.integer], at: Array, least: int
+    ) -> Iterator[tuple[int, int, Array]]:
+        """Each key, its count where that is `least` or more, and its places from left to right."""
+        if not len(keys):
+            return
+        order = keys.argsort(kind="stable")
+        keys, at = keys[order], at[order]
+        starts = np.concatenate([[0], np.flatnonzero(keys[1:] != keys[:-1]) + 1])
+        counts = np.add.reduceat(self.weight[at], starts)
+        ends = np.append(starts[1:], len(at))
+        for i in np.flatnonzero(counts >= least).tolist():
+            yield int(keys[starts[i]]), int(counts[i]), at[starts[i] : ends[i]]
 
-    def first(self) -> _Segment:
-        """The pairs of bytes."""
-        places = np.arange(1, len(self.ids) - 1, dtype=np.int32)
-        return self.segment(places[(self.ids[1:-1] >= 0) & (self.ids[2:] >= 0)])
+    def standing(self, left: int, right: int, at: Array) -> tuple[int, Array]:
+        """The count of a pair, and those of its places where it still stands."""
+        size = int(self.length[left])
+        if len(at) <= FEW:
+            head, weight = self._head, self._weight
+            places = [i for i in at.tolist() if head[i] == left and head[i + size] == right]
+            return sum([weight[i] for i in places]), np.array(places, dtype=np.int64)
+        at = at[(self.head[at] == left) & (self.head[at + size] == right)]
+        return int(self.weight[at].sum()), at
 
-    def still(self, places: Places, code: int) -> Places:
-        """Those of the places at which the pair still stands."""
-        a, b = code >> SHIFT, code & (2**SHIFT - 1)
-        places = places[self.ids[places] == a]
-        standing: Places = places[self.ids[self.next[places]] == b]
-        return standing
+    def merge(self, pair: tuple[int, int], new: int, at: Array, least: int) -> Iterator[Candidate]:
+        """Puts the symbol `new` for a pair that stands at `at`; gives the pairs that come of it."""
+        left, right = pair
+        size = int(self.length[left])
+        self.length[new] = size + self.length[right]
+        if left == right:
+            at = _apart(at, size)
+        self.head[at] = new
+        self.head[at + size] = GONE
+        after = at + self.length[new]
+        self.tail[after - 1] = new
+        following, before = self.head[after], self.tail[at - 1]
+        inside = following != EDGE
+        for key, count, places in self._grouped(following[inside], at[inside], least):
+            yield -count, new, key, places
+        # two of the new symbol side by side were found from the first of them
+        inside = (before != EDGE) & (before != new)
+        before = before[inside]
+        for key, count, places in self._grouped(before, at[inside] - self.length[before], least):
+            yield -count, key, new, places
 
-    def merge(self, places: Places, code: int, new: int) -> _Segment:
-        """Puts a new symbol at the places of a pair; the pairs that come to be with it."""
-        if code >> SHIFT == code & (2**SHIFT - 1):
-            places = self._apart(np.sort(places))
-        gone = self.next[places]
-        after = self.next[gone]
-        self.ids[places], self.ids[gone] = new, DEAD
-        self.next[places], self.before[after] = after, places
-        before = self.before[places]
-        left = self.ids[before]
-        # a neighbour that is new itself begins its own pair
-        before = before[(left >= 0) & (left != new)]
-        return self.segment(np.concatenate([before, places[self.ids[self.next[places]] >= 0]]))
 
-    def _apart(self, places: Places) -> Places:
-        """Of pairs that overlap, as in aaa, every second, from the left of each run."""
-        follows = np.zeros(len(places), dtype=bool)
-        follows[1:] = self.next[places[:-1]] == places[1:]
-        number = np.arange(len(places))
-        start = np.maximum.accumulate(np.where(follows, 0, number))
-        chosen: Places = places[(number - start) % 2 == 0]
-        return chosen
+def _apart(at: Array, size: int) -> Array:
+    """Of places where a pair of equal symbols overlaps itself, as in `aaa`, every second, from the left."""
+    follows = np.zeros(len(at), dtype=bool)
+    follows[1:] = at[1:] == at[:-1] + size
+    number = np.arange(len(at))
+    start = np.maximum.accumulate(np.where(follows, 0, number))
+    chosen: Array = at[(number - start) % 2 == 0]
+    return chosen
 
 
 def learn(words: Mapping[bytes, int], count: int, least: int = 1) -> list[tuple[int, int]]:
@@ -119,30 +116,42 @@ def learn(words: Mapping[bytes, int], count: int, least: int = 1) -> list[tuple[
 
     Fewer if no pair occurs `least` times any more. Ids below 256 are bytes, in the order of GPT-2.
     """
-    text = _Text(words)
-    segments = [text.first()]
-    heap: list[tuple[int, int, int]] = []
-
-    def enter(number: int) -> None:
-        head = segments[number].head(least)
-        if head is not None:
-            heapq.heappush(heap, (*head, number))
-
-    enter(0)
+    text = _Text(words, len(ID) + count)
+    heap = list(text.pairs(least))
+    heapq.heapify(heap)
     merges: list[tuple[int, int]] = []
     while heap and len(merges) < count:
-        bound, code, number = heapq.heappop(heap)
-        if number >= 0:
-            enter(number)
-        a, b = code >> SHIFT, code & (2**SHIFT - 1)
-        made = max(a, b) - 255 if max(a, b) > 255 else 0
-        places = text.still(segments[made].places(code), code)
-        found = int(text.weights(places).sum())
-        if found < -bound:
-            if found >= least:
-                heapq.heappush(heap, (-found, code, -1))
-            continue
-        merges.append((a, b))
-        segments.append(text.merge(places, code, 255 + len(merges)))
-        enter(len(segments) - 1)
+        bound, left, right, at = heap[0]
+        found, at = text.standing(left, right, at)
+        if found == -bound:
+            heapq.heappop(heap)
+            merges.append((left, right))
+            for candidate in text.merge((left, right), len(ID) + len(merges) - 1, at, least):
+                heapq.heappush(heap, candidate)
+        elif found >= least:
+            heapq.heapreplace(heap, (-found, left, right, at))
+        else:
+            heapq.heappop(heap)
     return merges
+
+
+def replay(word: bytes, made: Mapping[tuple[int, int], int], most: int) -> Symbols:
+    """One word after all of its merges: of the pairs that stand in it, the one learned first comes first.
+
+    `made` gives the id that a pair becomes, always below `most`.
+    """
+    text = _Text({word: 1}, most)
+    heap: list[Candidate] = []
+
+    def enter(candidates: Iterable[Candidate]) -> None:
+        for _, left, right, at in candidates:
+            if (new := made.get((left, right))) is not None:
+                heapq.heappush(heap, (new, left, right, at))
+
+    enter(text.pairs(1))
+    while heap:
+        new, left, right, at = heapq.heappop(heap)
+        found, at = text.standing(left, right, at)
+        if found:
+            enter(text.merge((left, right), new, at, 1))
+    return text.head[text.head >= 0]

@@ -2,8 +2,9 @@
 
 import functools
 import itertools
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import regex
 
@@ -13,26 +14,48 @@ PATTERNS = {
     "gpt2": r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+""",
     "gpt4": (
         r"""'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}"""
-        r"""| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"""
+        r"""| ?[^\s\p{L}\p{N}]++[\r\n]*|\s++(?!\S)|\s*[\r\n]|\s+(?!\S)|\s+"""
     ),
 }
-"""Those of GPT-2 (Radford et al. 2019) and of GPT-4 (cl100k); every character falls into exactly one word."""
+"""Those of GPT-2 (Radford et al. 2019) and of GPT-4 (cl100k); every character falls into exactly one word.
+
+`\\s++(?!\\S)` is the white space that ends a text: the packages do not agree on what `$` means.
+"""
 BATCH_CHARACTERS = 4 << 20
 FEWEST_CHARACTERS = 16 << 20
 """Of less text, starting processes takes longer than counting."""
 
 
 @functools.cache
-def compiled(pattern: str) -> "regex.Pattern[str]":
-    """The pattern of that name, ready for use."""
-    return regex.compile(PATTERNS[pattern])
+def splitter(pattern: str) -> Callable[[str], list[str]]:
+    """The function that divides a text into the words of a pattern, which together are the text.
+
+    `re` knows no Unicode classes but takes half the time of `regex`: it serves the texts in ASCII.
+    """
+    everywhere = regex.compile(PATTERNS[pattern]).findall
+    plain = re.compile(_ascii(PATTERNS[pattern]), re.ASCII).findall
+    return lambda text: plain(text) if text.isascii() else everywhere(text)
+
+
+def _ascii(pattern: str) -> str:
+    r"""A pattern with the letters and digits of ASCII for those of Unicode.
+
+    >>> print(_ascii(r" ?\p{L}+| ?[^\s\p{L}\p{N}]+"))
+     ?[A-Za-z]+| ?[^\sA-Za-z0-9]+
+    """
+    parts = re.split(r"(\[[^\]]*\])", pattern)
+    for name, members in ((r"\p{L}", "A-Za-z"), (r"\p{N}", "0-9")):
+        parts[::2] = [part.replace(name, f"[{members}]") for part in parts[::2]]
+        parts[1::2] = [part.replace(name, members) for part in parts[1::2]]
+    return "".join(parts)
 
 
 def _counted(batch: tuple[str, list[str]]) -> dict[str, int]:
     pattern, texts = batch
     words: Counter[str] = Counter()
+    split = splitter(pattern)
     for text in texts:
-        words.update(compiled(pattern).findall(text))
+        words.update(split(text))
     return dict(words)
 
 
