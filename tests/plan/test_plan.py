@@ -47,6 +47,8 @@ def given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "pace", lambda *_: PACE)
     monkeypatch.setattr(module, "memory", lambda *_: MEMORY)
     monkeypatch.setattr(module, "process_bytes", lambda _: 100_000)
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
 
 
 def planned_for(root: Path, seconds: float | None = None, **sections: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +119,9 @@ def test_without_data_what_hangs_on_it_is_not_known_and_the_rest_is(tmp_path: Pa
 def test_a_reader_is_warned_of_what_will_not_go_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_data(tmp_path, tokens=17, held_out=10)
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("", (), {"available": 1000}))
+    monkeypatch.setattr("os.getloadavg", lambda: (3.0, 0.0, 0.0))
     warned = "\n".join(planned_for(tmp_path)["warnings"])
+    assert "load 3.0" in warned
     assert "longer than the validation split of 10 tokens" in warned
     assert "48.0 epochs, little of it will be new" in warned
     assert "needs 118 kB of memory where 1.00 kB are free: try train.micro_batch_size below 4" in warned

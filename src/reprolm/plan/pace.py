@@ -16,9 +16,9 @@ from reprolm.train.loop import VALIDATION_BATCH_TOKENS
 from reprolm.train.precision import TYPES
 from reprolm.train.step import Step
 
-LONGEST_STEP_SECONDS = 0.4
+LONGEST_STEP_SECONDS = 1.0
 MEASURED_SECONDS = 1.0
-SIDE, PRODUCTS = 384, 3
+SIDE, PRODUCTS = 384, 10
 LEAST_TOKENS = 128
 
 

@@ -1,6 +1,7 @@
 """The plan of a run: everything that `reprolm plan` says, as one nested mapping."""
 
 import math
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -41,6 +42,7 @@ def plan(root: Path, params: Mapping[str, Any], *, vocab_size: int | None, secon
     data = found(root, params, vocab_size)
     size = Size(section(params, "model", ModelConfig), section(params, "train", TrainConfig), data.vocab_size)
     device = chosen_device(params["threads"])
+    load = os.getloadavg()[0]
     alone = process_bytes(device)
     needed = memory(size.model, size.train, data.vocab_size, device)
     speed = pace(size, device)
@@ -48,6 +50,7 @@ def plan(root: Path, params: Mapping[str, Any], *, vocab_size: int | None, secon
     result: Plan = {
         "device": device.type,
         "threads": params["threads"],
+        "load": load,
         "vocabulary": {"entries": data.vocab_size, "from": data.vocabulary},
         **_size(size, horizon),
         "memory": _memory(needed, alone, device),

@@ -1,5 +1,6 @@
 """What in a plan its reader should know before it is carried out."""
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from reprolm.plan.table import amount
 
 REPEATED = 4
 """Epochs up to which text that is read again teaches nearly as much as new (arXiv:2305.16264)."""
+BUSY = 0.5
+"""Processes more than there are cores that are let pass."""
 
 
 def warnings(plan: Mapping[str, Any], size: Size, data: Found) -> Iterator[str]:
@@ -22,6 +25,8 @@ def warnings(plan: Mapping[str, Any], size: Size, data: Found) -> Iterator[str]:
     needed, free = plan["disk"]["total_bytes"], plan["disk"]["free_bytes"]
     if needed > free:
         yield f"needs {amount(needed)} on disk where {amount(free)} are free"
+    if plan["device"] == "cpu" and plan["load"] + plan["threads"] > (os.cpu_count() or 1) + BUSY:
+        yield f"the machine is busy (load {plan['load']:.1f}): training alone on it will be faster"
     if size.train.compile:
         yield "train.compile is on: the plan is of the same run without it"
 
