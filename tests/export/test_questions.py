@@ -30,6 +30,7 @@ def validation(path: Path, count: int, digest: str = TOKENIZER.digest) -> Path:
     with publish_directory(path) as out:
         with ShardWriter(out, "validation", vocabulary, 1000) as writer:
             writer.add(np.arange(count) % 7)
+            writer.end_document()
         numbers = {"documents": 1, "text_bytes": count, "shards": writer.shards}
         TOKENIZER.token_bytes.tofile(out / LENGTHS)
         (out / ACCOUNT).write_text(account(vocabulary, {"validation": numbers}))
