@@ -25,6 +25,7 @@ REFERENCES = {
     "bigram": "frequencies of pairs of tokens",
     "gzip": "general-purpose compressor",
     "xz": "general-purpose compressor",
+    "floor": "the process that wrote the text",
 }
 
 
