@@ -170,7 +170,9 @@ def test_the_oracle_scores_the_text_and_who_sees_too_little_of_it(place: Path) -
     later = -right * math.log(right) - (SYMBOLS - 1) * wrong * math.log(wrong)
     expected = (DISTANCE * math.log(SYMBOLS) + (200 - DISTANCE) * later) / 200
     assert excess["floor_nats"] == pytest.approx(expected, rel=0.05)
-    assert excess["floor_in_window_nats"] == pytest.approx(math.log(SYMBOLS), rel=1e-6)
+    assert excess["in_window_floor_nats"] == pytest.approx(math.log(SYMBOLS), rel=1e-6)
+    assert excess["in_window_nats"] == pytest.approx(math.log((SYMBOLS + 1) / SYMBOLS))
+    assert excess["in_window_standard_error"] < excess["standard_error"] / 5
     assert excess["nats"] == pytest.approx(math.log(SYMBOLS + 1) - excess["floor_nats"])
     assert metrics["references"]["floor"] == pytest.approx(metrics["bits_per_byte"] - excess["bits_per_byte"])
 

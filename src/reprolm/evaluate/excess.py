@@ -16,6 +16,7 @@ from reprolm.corpus.synthetic.process import Process
 from reprolm.corpus.synthetic.source import process
 from reprolm.errors import Exit, refuse
 from reprolm.evaluate.loss import Scored
+from reprolm.progress import Progress
 from reprolm.store import read_json
 
 Nats = NDArray[np.float64]
@@ -40,7 +41,12 @@ class Author:
 
     def __init__(self, known: Process, split: Split) -> None:
         self._known, self._content, self._offsets = known, split.content(), split.offsets.astype(np.int64)
-        self.nats: Nats = np.concatenate([known.nats(document) for document in split.documents()])
+        scored = []
+        with Progress("evaluate (floor)", split.bytes, "bytes") as progress:
+            for document in split.documents():
+                scored.append(known.nats(document))
+                progress.advance(len(document))
+        self.nats: Nats = np.concatenate(scored)
 
     def within(self, start: int, end: int) -> Nats | None:
         """Known of stationary processes: with others it matters where in a document the text stands."""
@@ -75,10 +81,11 @@ class Excess:
     sizes: NDArray[np.int64]
     oracle: Oracle
     _differences: list[float] = field(default_factory=list)
+    _unseen: list[float] = field(default_factory=list)
+    """What it costs an oracle that it sees only the window; empty where that is not known."""
     _tokens: int = 0
     _bytes: int = 0
     _floor: float = 0.0
-    _floor_in_window: float | None = 0.0
 
     def __post_init__(self) -> None:
         self._ends = np.cumsum(self.sizes)
@@ -95,39 +102,37 @@ class Excess:
         known = self._sums[ends] - self._sums[ends - sizes]
         text = sizes > 0
         difference = np.where(text, part.nats - known, 0.0)
-        self._differences += np.bincount(part.window, weights=difference).tolist()
+        firsts = np.flatnonzero(np.diff(part.window, prepend=-1))
+        self._differences += np.add.reduceat(difference, firsts).tolist()
         self._tokens += int(text.sum())
         self._bytes += int(sizes.sum())
         self._floor += float(known.sum())
-        for first in np.flatnonzero(np.diff(part.window, prepend=-1)):
+        for first in firsts:
             last = np.searchsorted(part.window, part.window[first], side="right") - 1
             self._add_window(int(part.at[first]), int(part.seen[first]), int(part.at[last]))
 
     def _add_window(self, target: int, seen: int, last: int) -> None:
-        """Adds the floor of a row of targets for whoever sees `seen` tokens before the first."""
-        before = self._ends[target] - self.sizes[target]
+        """Adds a row of targets for an oracle that sees `seen` tokens before the first."""
+        before, end = self._ends[target] - self.sizes[target], self._ends[last]
         start = self._ends[target - seen] - self.sizes[target - seen]
-        nats = self.oracle.within(int(start), int(self._ends[last]))
-        if nats is None or self._floor_in_window is None:
-            self._floor_in_window = None
-        else:
-            self._floor_in_window += float(nats[before - start :].sum())
+        nats = self.oracle.within(int(start), int(end))
+        if nats is not None:
+            self._unseen.append(float(nats[before - start :].sum() - (self._sums[end] - self._sums[before])))
 
-    @property
-    def standard_error(self) -> float | None:
-        """Of the excess in nats a token, by the spread of the windows; None of a single window."""
-        if len(self._differences) < 2:
-            return None
-        return float(np.std(self._differences, ddof=1)) * math.sqrt(len(self._differences)) / self._tokens
+    def _mean(self, windows: Nats) -> tuple[float, float | None]:
+        """Nats a token and their standard error by the spread of the windows, which a single one has not."""
+        mean = math.fsum(windows) / self._tokens
+        if len(windows) < 2:
+            return mean, None
+        return mean, float(windows.std(ddof=1)) * math.sqrt(len(windows)) / self._tokens
 
-    def _refuse_leak(self, floor: float, excess: float) -> None:
+    def _refuse_leak(self, excess: float, error: float, floor: float) -> None:
         """Refuses a model below the floor by four standard errors, and by more than it could be by luck.
 
         Whatever a model predicts, if it does not see its targets the expected likelihood ratio of model and
         process is at most 1, so that it gains c nats in all with a probability of at most e^−c (Markov's
         inequality). This holds where a standard error deceives: rare losses that did not occur here.
         """
-        error = self.standard_error or 0.0
         if excess >= -LARGEST_LEAK_ERRORS * error or -excess * self._tokens <= LEAST_LEAK_NATS:
             return
         what = "the model is better than the process that wrote the text: it sees what it predicts"
@@ -137,20 +142,19 @@ class Excess:
     def summary(self) -> dict[str, float | None]:
         """The excess and its standard error in nats a token of text, and in bits per byte; and the floor.
 
-        `floor_in_window_nats` is the floor for whoever sees only the model's windows, where that is known.
+        Where it is known, the same for who sees only the model's windows: what is left is the model's own.
 
         Raises:
             ReprolmError: the model is below the floor: it has seen what it should predict (exit 76).
         """
-        excess, floor = math.fsum(self._differences) / self._tokens, self._floor / self._tokens
-        self._refuse_leak(floor, excess)
-        bits = self._tokens / (math.log(2) * self._bytes)
-        limited = self._floor_in_window
-        return {
-            "nats": excess,
-            "standard_error": self.standard_error,
-            "bits_per_byte": excess * bits,
-            "floor_nats": floor,
-            "floor_bits_per_byte": floor * bits,
-            **({} if limited is None else {"floor_in_window_nats": limited / self._tokens}),
-        }
+        differences, unseen = np.array(self._differences), np.array(self._unseen)
+        floor, bits = self._floor / self._tokens, self._tokens / (math.log(2) * self._bytes)
+        excess, error = self._mean(differences)
+        self._refuse_leak(excess, error or 0.0, floor)
+        result = {"nats": excess, "standard_error": error, "bits_per_byte": excess * bits}
+        result |= {"floor_nats": floor, "floor_bits_per_byte": floor * bits}
+        if len(unseen):
+            limited, limited_error = self._mean(differences - unseen)
+            result |= {"in_window_nats": limited, "in_window_standard_error": limited_error}
+            result |= {"in_window_floor_nats": floor + excess - limited}
+        return result
