@@ -115,16 +115,8 @@ def measure(name: str, size: int, entries: int) -> None:
 def rows(size: float, entries: int, rounds: int) -> Iterator[str]:
     found: dict[str, list[dict[str, float]]] = {name: [] for name in PEERS}
     for _, name in itertools.product(range(rounds), PEERS):
-        command = [
-            sys.executable,
-            __file__,
-            "--measure",
-            name,
-            "--megabytes",
-            str(size),
-            "--entries",
-            str(entries),
-        ]
+        measured = ["--measure", name, "--megabytes", str(size), "--entries", str(entries)]
+        command = [sys.executable, __file__, *measured]
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
         found[name].append(json.loads(done.stdout.splitlines()[-1]))
     medians = {

@@ -62,6 +62,6 @@ def test_without_data_the_parameters_tell_the_vocabulary(
 
 
 def test_characters_without_a_text_are_refused_with_the_option_that_helps(tmp_path: Path) -> None:
-    with pytest.raises(ReprolmError, match=r"tokenizer.kind: .* want --vocab-size.* 65 for") as refused:
+    with pytest.raises(ReprolmError, match=r"tokenizer.kind: .*want --vocab-size.*65 for") as refused:
         found(tmp_path, params(tokenizer=CHARACTERS), None)
     assert refused.value.exit == 2

@@ -20,6 +20,8 @@ STEPS: list[dict[str, Any]] = [
     {"activation_checkpointing": True},
     {"precision": "bfloat16"},
     {"windows": "isolated"},
+    {"windows": "padded"},
+    {"loss": "chunked", "optimizer": "lion"},
 ]
 
 

@@ -63,9 +63,9 @@ def test_logits_are_what_a_large_vocabulary_adds() -> None:
     tokens = torch.randint(vocabulary, (BATCH, 64))
     hidden = model.hidden(tokens).detach()
     kept = saved(model, lambda: cross_entropy(model.logits(hidden).flatten(0, 1), tokens.flatten()))
-    # the logits are alive beside what is saved of them, and on the way back the gradients of both
+    # on the way back the gradients of both stand beside what is saved of the logits
     one = BATCH * 64 * vocabulary * 4
-    assert planned(config, vocabulary).logits_bytes == pytest.approx(kept + 3 * one, rel=0.15)
+    assert planned(config, vocabulary).logits_bytes == pytest.approx(kept + 2 * one, rel=0.15)
 
 
 def test_weights_gradients_and_states_are_counted_by_their_numbers() -> None:
@@ -88,6 +88,14 @@ def test_smaller_parts_and_recomputing_need_less_and_dropout_needs_more() -> Non
     assert parts.step_bytes < plain.step_bytes
     assert again.activations_bytes < plain.activations_bytes / 4
     assert dropped.activations_bytes > plain.activations_bytes
+
+
+def test_an_average_of_the_weights_is_one_more_copy() -> None:
+    config = model_config()
+    with_, without = planned(config, 50, ema_decay=0.99), planned(config, 50)
+    assert with_.average_bytes == with_.gradients_bytes
+    assert with_.step_bytes - without.step_bytes == with_.average_bytes
+    assert without.average_bytes == 0
 
 
 def test_the_cache_is_that_of_key_value_heads() -> None:

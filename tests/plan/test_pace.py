@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 
 
 def size(**changes: int | None) -> Size:
-    return Size(model_config(context_length=64, n_layers=4), train_config(**changes), 50)
+    return Size(model_config(context_length=512, n_layers=4), train_config(**changes), 50)
 
 
 @pytest.fixture(autouse=True)
@@ -36,12 +36,11 @@ def test_sizes_shrink_by_batch_then_layers_then_context_and_stay_valid() -> None
         seen.append((train.batch_size, model.n_layers, model.context_length))
         assert train.batch_size % (train.micro_batch_size or train.batch_size) == 0
         now = now.smaller()
-    assert seen[0] == (6, 4, 64)
-    assert seen[-1] == (1, 1, 32)
+    assert seen[0] == (6, 4, 512)
+    assert seen[-1] == (1, 1, 128)
     assert len(set(seen)) == len(seen)
-    assert all(
-        after <= before for a, b in itertools.pairwise(seen) for before, after in zip(a, b, strict=True)
-    )
+    for before, after in itertools.pairwise(seen):
+        assert all(new <= old for old, new in zip(before, after, strict=True))
 
 
 def test_what_takes_long_is_scaled_from_what_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,11 +49,11 @@ def test_what_takes_long_is_scaled_from_what_does_not(monkeypatch: pytest.Monkey
     monkeypatch.setattr(module, "_validation", lambda _: 5.0)
     asked = size(batch_size=8)
     found = pace(asked, CPU)
-    smallest = Size(model_config(context_length=32, n_layers=1), train_config(batch_size=1), 50)
+    smallest = Size(model_config(context_length=128, n_layers=1), train_config(batch_size=1), 50)
     (all_parameters, all_flops), (parameters, flops) = asked.counted(), smallest.counted()
-    step = 2.0 * (all_flops * 8 * 64) / (flops * 32) + 3.0 * all_parameters / parameters
+    step = 2.0 * (all_flops * 8 * 512) / (flops * 128) + 3.0 * all_parameters / parameters
     assert found == Pace(
         pytest.approx(step),  # type: ignore[arg-type]
         pytest.approx(5.0 * all_flops / flops),  # type: ignore[arg-type]
-        "scaled from sequences 1 of 8, layers 1 of 4, context 32 of 64",
+        "scaled from sequences 1 of 8, layers 1 of 4, context 128 of 512",
     )

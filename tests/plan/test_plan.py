@@ -25,7 +25,7 @@ PACE = Pace(step_seconds=0.5, validation_token_seconds=0.01, basis="measured")
 WEIGHTS = 1000
 MEMORY = Memory(
     weights_bytes=WEIGHTS, gradients_bytes=WEIGHTS, optimizer_bytes={"adamw": 2 * WEIGHTS},
-    best_weights_bytes=WEIGHTS, activations_bytes=5000, logits_bytes=7000, step_bytes=17_000,
+    average_bytes=0, best_weights_bytes=WEIGHTS, activations_bytes=5000, logits_bytes=7000, step_bytes=17_000,
     validation_bytes=9000, checkpoint_bytes=8000, cache_bytes=10, heap_bytes=18_000,
 )  # fmt: skip
 TOTALS = [

@@ -1,5 +1,6 @@
 """Byte-level tokenizers: every text and every byte comes back, and libraries agree."""
 
+import functools
 import random
 import subprocess
 import sys
@@ -16,8 +17,8 @@ from reprolm.errors import Exit, ReprolmError
 from reprolm.tokenizers import pieces as cutting
 from reprolm.tokenizers.bytepair import BytePairTokenizer
 from reprolm.tokenizers.interface import Tokenizer
-from reprolm.tokenizers.load import KINDS
 from reprolm.tokenizers.pieces import pieces
+from reprolm.tokenizers.raw import BytesTokenizer
 from reprolm.tokenizers.words import PATTERNS
 from tests.settings import ROOT
 from tests.tokenizers.settings import tokenizer_config
@@ -27,15 +28,15 @@ TEXT = (
 ).read_text() + "Жил-был кот. नमस्ते दुनिया 你好，世界 🙂🙃 I'll they've 12345 \r\n\t x\u00a0y"
 
 
-def trained(kind: str, pattern: str = "gpt2", vocab_size: int = 700) -> Tokenizer:
+def trained_bytepair(pattern: str) -> BytePairTokenizer:
     config = tokenizer_config(
-        kind=kind, vocab_size=vocab_size, bytepair={"pattern": pattern, "min_frequency": 1}
+        kind="bytepair", vocab_size=700, bytepair={"pattern": pattern, "min_frequency": 1}
     )
-    return KINDS[kind].train([TEXT], config)
+    return BytePairTokenizer.train([TEXT], config)
 
 
-BYTEPAIR = {pattern: trained("bytepair", pattern) for pattern in PATTERNS}
-LEVEL = [trained("bytes"), *BYTEPAIR.values()]
+BYTEPAIR = {pattern: trained_bytepair(pattern) for pattern in PATTERNS}
+LEVEL = [BytesTokenizer.train([], tokenizer_config(kind="bytes")), *BYTEPAIR.values()]
 UNICODE = st.text(
     st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("aeé \n\r'12.,🙂\u0301"))
 )
@@ -72,6 +73,13 @@ def test_a_billion_bytes_and_characters_come_back() -> None:
     round_trip(1_000_000_000)
 
 
+@functools.cache
+def foreign(ours: Tokenizer, pattern: str) -> tiktoken.Encoding:
+    """The same merges in `tiktoken`."""
+    ranks = {ours.decode_bytes([i]): i for i in range(ours.vocab_size - 1)}
+    return tiktoken.Encoding("own", pat_str=PATTERNS[pattern], mergeable_ranks=ranks, special_tokens={})
+
+
 @pytest.mark.parametrize("pattern", PATTERNS)
 @settings(deadline=None)
 @given(text=UNICODE)
@@ -79,11 +87,9 @@ def test_ids_are_those_of_tokenizers_and_of_tiktoken(pattern: str, text: str) ->
     ours = BYTEPAIR[pattern]
     library = tokenizers.Tokenizer.from_str(ours._serialized)
     library.encode_special_tokens = True
-    ranks = {ours.decode_bytes([i]): i for i in range(ours.vocab_size - 1)}
-    fast = tiktoken.Encoding("t", pat_str=PATTERNS[pattern], mergeable_ranks=ranks, special_tokens={})
     ids = ours.encode(text)
     assert library.encode(text, add_special_tokens=False).ids == ids
-    assert fast.encode_ordinary(text) == ids
+    assert foreign(ours, pattern).encode_ordinary(text) == ids
     assert library.decode(ids) == text
 
 
@@ -104,11 +110,11 @@ def test_pieces_have_the_ids_of_the_whole(pattern: str, text: str) -> None:
     assert ours.decode(np.concatenate(ours.encode_many(parts)).tolist()) == text
 
 
-def test_the_end_of_a_document_that_is_spelled_out_is_text() -> None:
-    for tokenizer in LEVEL:
-        ids = tokenizer.encode("It says <|endoftext|> here.")
-        assert tokenizer.end_of_document not in ids
-        assert tokenizer.decode(ids) == "It says <|endoftext|> here."
+@pytest.mark.parametrize("pattern", PATTERNS)
+@given(content=st.binary(min_size=1) | st.text("theca ", min_size=1).map(str.encode))
+def test_any_bytes_as_one_word_have_the_ids_of_tiktoken(pattern: str, content: bytes) -> None:
+    ours = BYTEPAIR[pattern]
+    assert ours._cache._merges.ids(content) == foreign(ours, pattern)._encode_single_piece(content)
 
 
 def test_more_entries_than_the_text_yields_are_refused_with_both_numbers() -> None:

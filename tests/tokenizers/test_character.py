@@ -1,6 +1,5 @@
 import json
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,18 +53,6 @@ def test_an_unseen_character_has_an_entry_where_it_is_asked_for() -> None:
     assert ids[1] == tokenizer.unknown == tokenizer.vocab_size - 1
     assert tokenizer.decode(ids) == "К\ufffdт"
     assert tokenizer.token_bytes[ids[1]] == 0
-
-
-def test_a_prompt_that_is_no_unicode_is_refused() -> None:
-    with pytest.raises(ReprolmError, match=r"U\+DCE9 at position 3") as error:
-        trained(character={"unknown": True}).encode("caf\udce9")
-    assert error.value.exit is Exit.DATA
-
-
-def test_many_texts_are_encoded_as_one_by_one() -> None:
-    tokenizer, texts = trained(), ["Кот", "", "пёс и"]
-    assert [ids.tolist() for ids in tokenizer.encode_many(texts)] == [tokenizer.encode(t) for t in texts]
-    assert all(ids.dtype == np.uint32 for ids in tokenizer.encode_many(texts))
 
 
 def test_the_file_is_json_that_a_reader_understands() -> None:

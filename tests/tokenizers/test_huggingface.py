@@ -3,7 +3,6 @@ import os
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 import tokenizers
 from hypothesis import given
@@ -64,31 +63,12 @@ def test_a_special_entry_that_is_spelled_out_is_text(text: str) -> None:
         assert TRAINED.decode(ids) == text
 
 
-def test_the_end_of_a_document_stands_for_no_bytes() -> None:
-    assert TRAINED.end_of_document == 0
-    assert TRAINED.token_bytes[0] == 0
-    assert TRAINED.decode([0, *TRAINED.encode("a"), 0]) == "a"
-
-
-def test_without_an_end_of_document_there_is_no_such_entry() -> None:
-    tokenizer = HuggingFaceTokenizer.train([TEXT], tokenizer_config(end_of_document=False))
-    assert tokenizer.end_of_document is None
-    assert (tokenizer.token_bytes > 0).all()
-    assert tokenizer.vocab_size == 300
-
-
 def test_a_vocabulary_that_the_text_cannot_fill_names_both_numbers() -> None:
     with pytest.raises(ReprolmError, match=r"^tokenizer\.vocab_size") as error:
         HuggingFaceTokenizer.train(["abab"], tokenizer_config(vocab_size=5000))
     assert error.value.exit is Exit.DATA
     assert "got 5000" in str(error.value)
     assert "at most 258" in str(error.value)
-
-
-def test_many_texts_are_encoded_as_one_by_one() -> None:
-    texts = [TEXT, "", "кот", TEXT[7:300]]
-    assert [ids.tolist() for ids in TRAINED.encode_many(texts)] == [TRAINED.encode(t) for t in texts]
-    assert all(ids.dtype == np.uint32 for ids in TRAINED.encode_many(texts))
 
 
 def test_a_vocabulary_that_is_not_byte_level_is_refused() -> None:

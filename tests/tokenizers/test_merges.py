@@ -5,7 +5,6 @@ import json
 from collections import Counter
 
 import pytest
-import regex
 import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +13,7 @@ from reprolm.tokenizers import merges as module
 from reprolm.tokenizers.apply import Merges
 from reprolm.tokenizers.bytelevel import BYTES, byte_characters
 from reprolm.tokenizers.merges import learn
-from reprolm.tokenizers.words import PATTERNS, splitter, word_counts
+from reprolm.tokenizers.words import PATTERNS, word_counts
 
 ID = {byte: number for number, byte in enumerate(BYTES)}
 
@@ -95,16 +94,6 @@ def test_on_real_text_they_are_those_of_the_library(pattern: str) -> None:
     assert ours == library_merges(texts, 256 + 1200, pattern)
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
-@given(
-    st.text() | st.text(st.characters(codec="ascii")) | st.text(st.sampled_from("'sDll  a1.\n\r\t\x1c\x1f"))
-)
-def test_words_are_the_text_and_in_ascii_those_of_unicode(pattern: str, text: str) -> None:
-    words = splitter(pattern)(text)
-    assert "".join(words) == text
-    assert words == regex.findall(PATTERNS[pattern], text)
-
-
 MERGES = learn({b"abcabcab": 5, b"cab aab": 4, b"aaaa": 3}, 12)
 
 
@@ -116,13 +105,3 @@ def test_short_and_long_words_are_merged_in_the_order_of_learning(word: bytes) -
         ids = merged(ids, pair, 256 + number)
     assert Merges(MERGES)._short(word) == ids
     assert Merges(MERGES)._long(word) == ids
-
-
-def test_counting_on_all_cores_counts_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    from reprolm.tokenizers import words
-
-    texts = [f"word{i % 7} and  more{i}\n" for i in range(500)]
-    alone = word_counts("gpt2", texts)
-    monkeypatch.setattr(words, "BATCH_CHARACTERS", 1000)
-    monkeypatch.setattr(words, "FEWEST_CHARACTERS", 1000)
-    assert word_counts("gpt2", texts) == alone

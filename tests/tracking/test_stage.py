@@ -14,7 +14,9 @@ from typing import Any
 import psutil
 import pytest
 
+from reprolm.config import read_params
 from reprolm.journal import read
+from reprolm.tracking import planned
 from reprolm.tracking.record import JOURNAL
 from tests.settings import ROOT
 
@@ -199,3 +201,21 @@ def test_a_stage_whose_dvc_died_before_it_could_ask_does_not_start(tree: Path) -
     assert psutil.wait_procs([stage], timeout=20)[1] == []
     assert not (tree / "started").exists()
     assert not (tree / ".reprolm").exists()
+
+
+def test_what_a_stage_took_is_tagged_beside_what_was_planned(tree: Path) -> None:
+    planned.keep(tree, read_params(tree / "params.yaml"), {"fit_seconds": 2.0, "peak_bytes": None})
+    assert perform(tree, "stage.took({'fit_seconds': 3.0, 'peak_bytes': 5.0})").returncode == 0
+    records = recorded(tree)
+    assert [r["numbers"] for r in records if r["kind"] == "numbers"] == [
+        {"fit_seconds": 3.0, "peak_bytes": 5.0}
+    ]
+    tags = {r["key"]: r["value"] for r in records if r["kind"] == "tag"}
+    assert tags == {"plan.fit_seconds": "predicted 2, actual 3, ratio 1.50"}
+
+
+def test_a_stage_has_the_allocator_that_plans_count_on_unless_its_user_sets_another(tree: Path) -> None:
+    body = "import os, sys\nprint(os.environ['GLIBC_TUNABLES'], sys.argv[1:])"
+    assert perform(tree, body).stdout == "glibc.malloc.tcache_count=0 []\n"
+    own = perform(tree, body, GLIBC_TUNABLES="glibc.malloc.perturb=1")
+    assert own.stdout == "glibc.malloc.perturb=1 []\n"

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from reprolm.model.cache import Cache
 from reprolm.model.config import ModelConfig
+from reprolm.optim.average import Average
 from reprolm.plan.live import Live, Shapes
 from reprolm.plan.rehearsal import rehearsal, validate
 from reprolm.train.config import TrainConfig
@@ -27,6 +28,8 @@ class Memory:
     gradients_bytes: int
     optimizer_bytes: dict[str, int]
     """The state of each optimizer."""
+    average_bytes: int
+    """The average of the weights, where there is one."""
     best_weights_bytes: int
     """The copy of the weights that scored best."""
     activations_bytes: int
@@ -55,6 +58,8 @@ def memory(model: ModelConfig, train: TrainConfig, vocab_size: int, device: torc
         step = rehearsal(model, train, vocab_size, device)
         weights = list(step.model.parameters())
         alone = live.bytes
+        average = Average(step.model, train.ema_decay) if train.ema_decay is not None else None
+        averaged = list(average.tensors.values()) if average is not None else []
         _trained(step, live, 0)
         held = live.bytes
         reached, in_step = _trained(step, live, 1)
@@ -73,6 +78,7 @@ def memory(model: ModelConfig, train: TrainConfig, vocab_size: int, device: torc
         weights_bytes=alone,
         gradients_bytes=gradients,
         optimizer_bytes={_name(optimizer): _bytes(_state(optimizer)) for optimizer in step.optimizers},
+        average_bytes=_bytes(averaged),
         best_weights_bytes=_bytes(best),
         activations_bytes=reached - held,
         logits_bytes=max(0, in_step - reached - waiting),

@@ -19,7 +19,7 @@ from reprolm.train.step import Step
 LONGEST_STEP_SECONDS = 0.4
 MEASURED_SECONDS = 1.0
 SIDE, PRODUCTS = 384, 3
-LEAST_TOKENS = 32
+LEAST_TOKENS = 128
 
 
 @dataclass(frozen=True)

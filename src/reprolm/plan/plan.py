@@ -133,7 +133,7 @@ def _disk(data: Found, needed: Memory) -> Plan:
     """What lies on disk when all is done, DVC's copies apart, and the checkpoints until then."""
     tokens = data.tokens_bytes
     model = 2 * needed.gradients_bytes  # the best and the last weights
-    checkpoint = model + sum(needed.optimizer_bytes.values())
+    checkpoint = model + sum(needed.optimizer_bytes.values()) + needed.average_bytes
     known = sum(part or 0 for part in (data.corpus_bytes, tokens, model))
     return {
         "corpus_bytes": data.corpus_bytes,

@@ -18,7 +18,7 @@ class Imagined(Tokens):
 
     def __init__(self, vocab_size: int, count: int) -> None:
         self.split, self.vocab_size, self._count = "imagined", vocab_size, count
-        self.document_offsets = np.array([0, count], dtype=np.uint64)
+        self.document_offsets = np.array([0, count], dtype=np.int64)
 
     def __len__(self) -> int:
         return self._count
@@ -33,13 +33,17 @@ def rehearsal(model: ModelConfig, train: TrainConfig, vocab_size: int, device: t
 
     Weights are what torch gives: neither memory nor time hangs on them.
     """
-    steps = {"horizon": "steps", "steps": train.warmup_steps + 1, "on_out_of_memory": "stop"}
+    steps = {
+        "horizon": "steps",
+        "steps": max(train.steps, train.warmup_steps + 1),
+        "on_out_of_memory": "stop",
+    }
     config = train.model_copy(update=steps | {"compile": False})
     tokens = Imagined(vocab_size, 1 + train.batch_size * model.context_length)
     with device:
         weights = Transformer(model, vocab_size)
-    made = optimizers(weights, config)
-    return Step(Run(model, config, 0, tokens, tokens, device), weights, made)
+    run = Run(model, config, 0, tokens, tokens, device)
+    return Step(run, weights, optimizers(weights, config))
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ from typing import Any
 
 from reprolm.model.count import PARTS
 
-LABEL, VALUE = 22, 16
+LABEL, VALUE = 20, 16
 UNKNOWN = "not known"
 PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
 
@@ -99,7 +99,7 @@ def _training(plan: Mapping[str, Any]) -> Iterator[str]:
     epochs = UNKNOWN if plan["epochs"] is None else f"{plan['epochs']:.2f}"
     yield _row("epochs", epochs, "" if split is None else f"the train split has {split:,} tokens")
     number, prefix = scaled(plan["flops_per_token"])
-    each = f"{number} {prefix}FLOP a token, forward and backward"
+    each = f"{number} {prefix}FLOP a token, both ways"
     if plan["flops"] is None:
         yield _row("operations", UNKNOWN, each)
     else:
@@ -112,8 +112,9 @@ def _memory(memory: Mapping[str, Any]) -> Iterator[str]:
     yield _row("gradients", amount(memory["gradients_bytes"]))
     for name, size in memory["optimizer_bytes"].items():
         yield _row(f"state of {name}", amount(size))
-    if memory["best_weights_bytes"]:
-        yield _row("best weights", amount(memory["best_weights_bytes"]))
+    for name in ("average", "best_weights"):
+        if size := memory[f"{name}_bytes"]:
+            yield _row(name.replace("_", " "), amount(size))
     yield _row("activations", amount(memory["activations_bytes"]), "kept for the way back")
     yield _row("logits and loss", amount(memory["logits_bytes"]))
     phases = {name: memory[f"{name}_bytes"] for name in ("step", "validation", "checkpoint")}
@@ -127,7 +128,10 @@ def _memory(memory: Mapping[str, Any]) -> Iterator[str]:
 
 def _time(plan: Mapping[str, Any]) -> Iterator[str]:
     seconds = plan["seconds"]
-    yield _row("a step", duration(seconds["step"]), seconds["basis"])
+    measured = seconds["basis"] == "measured"
+    yield _row("a step", duration(seconds["step"]), seconds["basis"] if measured else "scaled")
+    if not measured:
+        yield f"    {seconds['basis']}"
     yield _row("tokens a second", _count(seconds["tokens_per_second"]))
     yield _row("all steps", duration(seconds["steps"]))
     yield _row("validations", duration(seconds["validation"]))

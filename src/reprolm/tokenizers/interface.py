@@ -55,7 +55,7 @@ class Tokenizer(ABC):
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes that ids stand for; `end_of_document` stands for none."""
-        return b"".join([self._entries[i] for i in ids])
+        return b"".join(map(self._entries.__getitem__, ids))
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text that ids stand for, U+FFFD for what is not UTF-8."""
