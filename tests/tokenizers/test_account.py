@@ -33,3 +33,9 @@ def test_the_script_that_was_learned_is_served_best() -> None:
     assert list(rates) == ["Cyrillic", "Latin"]  # of Greek there is too little
     assert rates["Cyrillic"] == pytest.approx(1.0)
     assert rates["Latin"] > 2
+
+
+def test_text_without_a_space_needs_none_in_its_vocabulary() -> None:
+    text = "abba" * 300
+    tokenizer = KINDS["character"].train([text], tokenizer_config(kind="character"))
+    assert by_script(tokenizer, [text]) == {"Latin": 1.0}

@@ -13,6 +13,7 @@ from reprolm.errors import Problem
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 Weight = Annotated[float, Field(ge=0)]
 Action = Literal["keep", "repair", "refuse"]
+FEW_DOCUMENTS = 20
 
 
 class SplitConfig(Config):
@@ -160,6 +161,16 @@ class DataConfig(Config):
     huggingface: HuggingFaceConfig
     synthetic: SyntheticConfig
     mixture: MixtureConfig
+
+    @rule
+    def _synthetic_documents_stay_whole(self) -> Problem | None:
+        documents = min(self.synthetic.documents, self.limit.documents or self.synthetic.documents)
+        few = self.split.by == "auto" and documents < FEW_DOCUMENTS
+        if self.source != "synthetic" or not (few or self.split.by == "position"):
+            return None
+        what = "would cut the documents of data.source synthetic, which are scored from their beginnings"
+        got = f"auto, with {documents} documents" if few else self.split.by
+        return Problem("split.by", what, got, "document")
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -7,10 +7,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from reprolm.corpus.config import SplitConfig
+from reprolm.corpus.config import FEW_DOCUMENTS, SplitConfig
 from reprolm.corpus.text import Text
 
-FEW_DOCUMENTS = 20
 DIGEST_BYTES = 32
 BUCKETS = 1 << 16
 AT_ONCE, MOST_PASSES = 1 << 14, 64

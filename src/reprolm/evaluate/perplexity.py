@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from reprolm.data.shards import Tokens
 from reprolm.data.windows import Laid
 from reprolm.evaluate.config import EvaluateConfig
-from reprolm.evaluate.excess import Excess
+from reprolm.evaluate.excess import Excess, Oracle
 from reprolm.evaluate.loss import Scored, scored
 from reprolm.evaluate.references import Bigram, compressed_bits_per_byte, uniform_nats
 from reprolm.model.transformer import Transformer
@@ -84,11 +84,11 @@ class ByPosition:
 
 @dataclass(frozen=True)
 class Judged:
-    """The text of a split, how windows lie in it, and the oracle's −ln p of each byte if known."""
+    """The text of a split, how windows lie in it, and who knows the best possible prediction of it."""
 
     content: bytes
     laid: Laid = "packed"
-    oracle_nats: NDArray[np.float64] | None = None
+    oracle: Oracle | None = None
 
 
 def judge(
@@ -132,8 +132,8 @@ def evaluate(
         ReprolmError: the model is better than the process that wrote the text (exit 76).
     """
     window, excess = model.config.context_length, None
-    if text.oracle_nats is not None:
-        excess = Excess(tokens.token_bytes[tokens[:]], text.oracle_nats)
+    if text.oracle is not None:
+        excess = Excess(tokens.token_bytes[tokens[:]], text.oracle)
     disjoint, by_position = judge(model, tokens, config, stride=window, laid=text.laid, excess=excess)
     metrics: dict[str, Any] = {"split": config.split, **disjoint.summary()}
     metrics |= {"targets": disjoint.targets, "text_bytes": disjoint.text_bytes, "window": window}
@@ -141,8 +141,7 @@ def evaluate(
         sliding, _ = judge(model, tokens, config, stride=config.stride, laid=text.laid)
         metrics["sliding"] = {"stride": config.stride, **sliding.summary()}
     metrics["references"] = references(training, tokens, text.content)
-    if excess is not None and text.oracle_nats is not None:
+    if excess is not None:
         metrics["excess"] = excess.summary()
-        floor = float(text.oracle_nats.sum()) / (math.log(2) * len(text.oracle_nats))
-        metrics["references"]["floor"] = floor
+        metrics["references"]["floor"] = metrics["excess"]["floor_bits_per_byte"]
     return metrics, by_position

@@ -25,6 +25,7 @@ REFERENCES = {
     "bigram": "frequencies of pairs of tokens",
     "gzip": "general-purpose compressor",
     "xz": "general-purpose compressor",
+    "floor": "the process that wrote the text",
 }
 
 
@@ -173,6 +174,7 @@ def tiles(found: Inputs) -> list[Tile]:
     vocabulary = found.metrics.get("train_tokenizer", {})
     candidates = (
         ("bits per byte", _real(evaluate, "bits_per_byte"), "{:.3f}", f"{split} split"),
+        ("excess over the floor", _real(evaluate, "excess", "nats"), "{:.4f}", "nats a token of text"),
         ("perplexity", _real(evaluate, "perplexity"), "{:.2f}", f"a token, {split} split"),
         ("parameters", _parameters(found), None, ""),
         ("best validation loss", _real(train, "best_validation_loss"), "{:.3f}",

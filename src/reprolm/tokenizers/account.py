@@ -54,15 +54,16 @@ def ranks(counts: Counts) -> str:
 
 
 def by_script(tokenizer: Tokenizer, texts: Iterable[str]) -> dict[str, float]:
-    """Bytes a token of the words of each script, each with a space before it; rare scripts are left out.
+    """Bytes a token of the words of each script, with a space before if the text has any; without rare ones.
 
     Vocabularies serve the scripts that they were learned from, and others pay.
     """
     words: dict[str, Counter[str]] = {}
     for text in texts:
+        space = " " if " " in text else ""  # which a vocabulary of characters may lack
         for word in text.split():
             if script := next(filter(None, map(_script, word)), ""):
-                words.setdefault(script, Counter())[" " + word] += 1
+                words.setdefault(script, Counter())[space + word] += 1
     rates = {}
     for script, counted in words.items():
         common = counted.most_common(MOST_WORDS)

@@ -6,36 +6,40 @@ import math
 import numpy as np
 
 from reprolm.corpus.synthetic.config import DelayConfig, HiddenMarkovConfig, MarkovConfig
-from reprolm.corpus.synthetic.options import Choose, Nats, Options, Writer
+from reprolm.corpus.synthetic.options import Choose, Nats, Options, Writer, foreign
 from reprolm.corpus.synthetic.process import SYMBOLS, Floor, Process, Walk, symbols
 from reprolm.seeds import stream
 
-ITERATIONS = 20_000
+FINEST = 1 << 24
 
 
-def random_rows(count: int, width: int, sharpness: float, key: int) -> Nats:
-    """Probabilities ∝ E^sharpness with E exponential: at 1 every distribution is equally likely."""
+def random_rows(count: int, width: int, sharpness: float, key: int) -> list[list[int]]:
+    """Weights ∝ E^sharpness with E exponential: at 1 every distribution is equally likely.
+
+    Whole numbers up to 2^24: logarithm and power may differ between machines in their last bit, which
+    reaches a weight once in 2^28.
+    """
     source = np.random.Philox(key=key)
     uniform = ((source.random_raw(count * width) >> np.uint64(11)) + 0.5) * 2.0**-53
     rows = (-np.log(uniform.reshape(count, width))) ** sharpness
-    probabilities: Nats = rows / rows.sum(axis=1, keepdims=True)
-    return probabilities
+    shares = rows / rows.max(axis=1, keepdims=True)
+    weights: list[list[int]] = np.rint(shares * FINEST).astype(np.int64).clip(min=1).tolist()
+    return weights
 
 
-def stationary(transitions: Nats) -> Nats:
-    """The distribution that a step leaves as it is, by iterating."""
-    state = np.full(len(transitions), 1 / len(transitions))
-    for _ in range(ITERATIONS):
-        following = state @ transitions
-        if np.abs(following - state).max() < 1e-15:
-            break
-        state = following
+def stationary_distribution(transitions: Nats) -> Nats:
+    """The distribution π that a step leaves as it is: π P = π, Σ π = 1."""
+    system = transitions.T - np.eye(len(transitions))
+    system[-1] = 1.0
+    state = np.linalg.solve(system, np.eye(len(transitions))[-1]).clip(min=0.0)
     result: Nats = state / state.sum()
     return result
 
 
 class Markov(Walk):
     """x_t ~ P(· | x_{t−m} … x_{t−1}) with a random table; it starts with m stationary symbols."""
+
+    stationary = True
 
     def __init__(self, config: MarkovConfig, length: int, seed: int) -> None:
         self._order, self._count, self._length = config.order, config.n_symbols, length
@@ -51,7 +55,7 @@ class Markov(Walk):
             first = context * self._count % contexts
             transitions[context, first : first + self._count] += options.p
         texts = ["".join(text) for text in itertools.product(SYMBOLS[: self._count], repeat=self._order)]
-        return Options(texts, stationary(transitions))
+        return Options(texts, stationary_distribution(transitions).tolist())
 
     def walk(self, choose: Choose) -> None:
         """The beginning, then symbol by symbol."""
@@ -61,19 +65,21 @@ class Markov(Walk):
             context = (context * count + choose(self._next[context])) % contexts
 
     def floor(self) -> Floor:
-        """(H(π) + (L − m) · Σ π_c H(P_c)) / L, exact."""
+        """H(π) + (L − m) · Σ π_c H(P_c), exact."""
         rate = float(self._start.p @ [options.entropy for options in self._next])
-        return Floor((self._start.entropy + (self._length - self._order) * rate) / self._length)
+        return Floor(self._start.entropy + (self._length - self._order) * rate, self._length)
 
 
 class Delay(Walk):
     """x_t = x_{t−k} with probability 1 − ε, else any symbol; the first k are any."""
 
+    stationary = True
+
     def __init__(self, config: DelayConfig, length: int) -> None:
         self._distance, self._length, count = config.distance, length, config.n_symbols
         self._any = symbols(count)
         kept = (1 - config.noise) * np.eye(count) + config.noise / count
-        self._after = [symbols(count, row) for row in kept]
+        self._after = [symbols(count, row) for row in kept.tolist()]
 
     def walk(self, choose: Choose) -> None:
         """Symbol by symbol."""
@@ -83,10 +89,10 @@ class Delay(Walk):
             written.append(choose(options))
 
     def floor(self) -> Floor:
-        """(k ln V + (L − k) H) / L with H = −p ln p − (V − 1) q ln q, p = 1 − ε + ε/V, q = ε/V."""
+        """k ln V + (L − k) H with H = −p ln p − (V − 1) q ln q, p = 1 − ε + ε/V, q = ε/V."""
         first = min(self._distance, self._length)
         rest = (self._length - first) * self._after[0].entropy
-        return Floor((first * self._any.entropy + rest) / self._length)
+        return Floor(first * self._any.entropy + rest, self._length)
 
 
 class HiddenMarkov(Process):
@@ -95,6 +101,8 @@ class HiddenMarkov(Process):
     Scored by the forward algorithm (Rabiner 1989): p(x_t | x_<t) = Σ_s α_t(s) · B(s, x_t), where α_t is what
     is known of the state after x_<t.
     """
+
+    stationary = True
 
     def __init__(self, config: HiddenMarkovConfig, length: int, seed: int) -> None:
         self._length, count = length, config.n_symbols
@@ -105,8 +113,12 @@ class HiddenMarkov(Process):
         self._write = [symbols(count, row) for row in write]
         self.transitions = np.array([options.p for options in self._move])
         self.emissions = np.array([options.p for options in self._write])
-        self._start = Options([bytes([s]) for s in states], stationary(self.transitions))
-        self._index = {ord(symbol): i for i, symbol in enumerate(SYMBOLS[:count])}
+        start = stationary_distribution(self.transitions)
+        self._start = Options([bytes([s]) for s in states], start.tolist())
+        # B(s, x) · A(s, s′): from the belief before a symbol x to that after it
+        self._steps = {
+            ord(symbol): self.emissions[:, [i]] * self.transitions for i, symbol in enumerate(SYMBOLS[:count])
+        }
 
     def document(self, key: int) -> bytes:
         """The document that a random stream writes."""
@@ -118,11 +130,13 @@ class HiddenMarkov(Process):
         return writer.document()
 
     def nats(self, document: bytes) -> Nats:
-        """−ln p of each byte of a document given those before it."""
+        """−ln p of each byte of a document, or of any stretch of one, given those before it."""
+        if strange := document.translate(None, bytes(self._steps)):
+            raise foreign(document, document.index(strange[:1]))
         belief, result = self._start.p, []
         for byte in document:
-            joint = belief * self.emissions[:, self._index[byte]]
-            p = joint.sum()
+            joint = belief @ self._steps[byte]
+            p = float(joint.sum())
             result.append(-math.log(p))
-            belief = joint / p @ self.transitions
+            belief = joint / p
         return np.array(result)

@@ -10,6 +10,8 @@ from reprolm.errors import Problem
 Symbols = Annotated[int, Field(ge=2, le=62)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
 MOST_CONTEXTS = 4096
+FIXED_SENTENCES = 5
+"""Of every story: who, what, the trouble, the help, the end."""
 
 
 class MarkovConfig(Config):
@@ -81,7 +83,7 @@ class DyckConfig(Config):
 class GrammarConfig(Config):
     """Short stories."""
 
-    sentences: int = Field(ge=2)
+    sentences: int = Field(ge=FIXED_SENTENCES)
 
 
 class SyntheticConfig(Config):

@@ -1,158 +1,158 @@
 """Stories in plain English from a small grammar: names recur, verbs and pronouns agree with who acts.
 
-Every choice is told apart by the text that it writes, and what can follow depends on what was said before: a
-friend helps only after being met, a thing breaks only after being found. So the probability of a story is the
-product of its choices, and a model has to remember names and number across sentences to reach it.
+What can follow depends on what was told: somebody owns a thing, something happens to it, and only what undoes
+that very trouble ends the story, done by a friend if one came along. So the probability of a story is the
+product of its choices, and a model has to remember names, number, thing, trouble and friend across sentences.
 """
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reprolm.corpus.synthetic.config import GrammarConfig
+from reprolm.corpus.synthetic.config import FIXED_SENTENCES, GrammarConfig
+from reprolm.corpus.synthetic.lexicon import PLURAL, SINGULAR, STORIES, Lexicon
 from reprolm.corpus.synthetic.options import Choose, Options
 from reprolm.corpus.synthetic.process import Walk
 
 
-def _each(words: str, after: str = "") -> Options:
-    return Options([word + after for word in words.split(", ")])
-
-
-GIRLS, BOYS = "Mia, Anna, Lucy, Nora, Ella, Rosie", "Tom, Ben, Max, Leo, Finn, Oscar"
-NAMES = f"{GIRLS}, {BOYS}".split(", ")
-NAME = _each(", ".join(NAMES))
-OTHER_NAME = {name: _each(", ".join(other for other in NAMES if other != name)) for name in NAMES}
-PRONOUN = {name: "she" if name in GIRLS else "he" for name in NAMES} | {"both": "they"}
-ONE_OR_TWO = Options(["there was a ", "there were two "], [2, 1])
-QUALITY = _each("little, clever, shy, brave, sleepy, curious, merry, lonely", " ")
-ANIMALS = {
-    "mouse": "mice",
-    "fox": "foxes",
-    "rabbit": "rabbits",
-    "bear": "bears",
-    "goose": "geese",
-    "hen": "hens",
-}
-ANIMAL, ANIMALS_TWO = (
-    Options([f"{a} named " for a in ANIMALS]),
-    Options([f"{a} named " for a in ANIMALS.values()]),
-)
-PLACE = _each("in the garden, by the river, under the old tree, near the mill, on the hill, behind the barn")
-THINGS = ["red ball", "small boat", "golden key", "paper kite", "wooden box", "silver bell"]
-THING = Options(THINGS)
-HABIT = {
-    1: _each("plays, sings, reads, dances, looks for berries, counts the clouds", " "),
-    2: _each("play, sing, read, dance, look for berries, count the clouds", " "),
-}
-FEELING = _each("happy, tired, proud, surprised, a little sad, very hungry", ". ")
-TROUBLE = _each(
-    "was broken, was too heavy, fell into the water, flew away, was gone, made a strange sound", ". "
-)
-FRIEND = _each("an old owl, a kind farmer, a tall stork, a quiet mole, a young deer")
-WORDS = Options(['Oh no!"', 'Look at that!"', 'What can we do?"', 'How lovely!"', 'Wait for me!"'])
-HELP = _each("found a rope, had a plan, laughed and helped, knew the way, mended it, said not to worry", ". ")
-
-
-@functools.cache
-def _opening(thing: bool, friend: bool) -> Options:
-    """The first words that a sentence may have, once a thing was found, and a friend met."""
-    weights = {"Every day ": 1.0, '"': 1.0, "One morning, ": 1.0 if thing else 4.0}
-    weights |= {"Then ": 3.0 if friend else 1.0} | ({"But ": 3.0} if thing else {})
-    return Options(list(weights), list(weights.values()))
+@functools.lru_cache(maxsize=1 << 14)
+def _options(texts: tuple[str, ...], weights: tuple[int, ...] | None = None) -> Options:
+    return Options(texts, weights)
 
 
 @dataclass
 class Scene:
-    """What a story has told so far."""
+    """What a story has told so far, and what it has not used up."""
 
     names: list[str]
+    pronoun: str
+    possessive: str
+    places: list[str]
+    finds: list[str]
+    friends: list[str]
     thing: str = ""
-    friend: str = ""
+    trouble: str = ""
+    helper: str = ""
+    said: str = ""
 
     @property
     def number(self) -> int:
-        """1 or 2 who act."""
-        return len(self.names)
+        """One or two who act."""
+        return PLURAL if len(self.names) > 1 else SINGULAR
 
     @property
-    def pronoun(self) -> str:
-        """That of who acts."""
-        return PRONOUN[self.names[0] if self.number == 1 else "both"]
-
-    @property
-    def verb(self) -> str:
+    def was(self) -> str:
         """The past of `to be` that agrees."""
-        return "was" if self.number == 1 else "were"
+        return ("was", "were")[self.number]
 
     @property
     def who(self) -> str:
         """Who acts, by name."""
         return " and ".join(self.names)
 
+    @property
+    def they(self) -> str:
+        """Who acts, at the beginning of a sentence."""
+        return self.pronoun.capitalize()
+
+
+class Telling:
+    """One story as it is told."""
+
+    def __init__(self, choose: Choose, words: Lexicon) -> None:
+        self._choose, self._words = choose, words
+        self._scene = self._beginning()
+
+    def _say(self, text: str) -> None:
+        """Writes what is certain by now."""
+        self._choose(_options((text,)))
+
+    def _pick(self, texts: Iterable[str], after: str = "") -> str:
+        """Writes one of several texts, all as likely."""
+        known = tuple(texts)
+        return known[self._choose(_options(tuple(text + after for text in known)))]
+
+    def _beginning(self) -> Scene:
+        words = self._words
+        self._pick(words.openings, ", there ")
+        number = self._choose(_options(("was a ", "were two "), (2, 1)))
+        self._pick(words.qualities, " ")
+        self._pick((animal[number] for animal in words.animals), " named ")
+        names = [self._pick(words.names)]
+        pronoun, possessive = ("she", "her") if names[0] in words.girls else ("he", "his")
+        if number == PLURAL:
+            self._say(" and ")
+            names.append(self._pick(name for name in words.names if name not in names))
+            pronoun, possessive = "they", "their"
+        self._say(" who lived ")
+        self._pick(words.homes, ". ")
+        unused = (list(words.places), list(words.finds), list(words.friends))
+        return Scene(names, pronoun, possessive, *unused)
+
+    def tell(self, middle: int) -> None:
+        """The rest, with so many sentences between trouble and help."""
+        scene, words = self._scene, self._words
+        self._say(f"{scene.they} loved {scene.possessive} ")
+        scene.thing = self._pick(words.things, ". ")
+        self._say("One ")
+        self._pick(words.times, ", ")
+        self._say(f"the {scene.thing} ")
+        scene.trouble = self._pick(words.troubles, ". ")
+        for _ in range(middle):
+            self._sentence()
+        self._help()
+        self._say(f"In the end, {scene.who} {scene.was} ")
+        self._pick(words.feelings)
+        together = scene.helper or scene.number == PLURAL
+        self._say(" and shared " if together else " and ate ")
+        self._pick(words.treats)
+        self._say(f" with the {scene.helper}.\n" if scene.helper else ".\n")
+
+    def _sentence(self) -> None:
+        """A search, a call for help, or something said; whatever is used up does not come again."""
+        scene = self._scene
+        beginnings = {'"': 1}
+        if scene.places and scene.finds:
+            beginnings[f"{scene.they} looked "] = 2
+        if scene.friends and not scene.helper:
+            beginnings[f"{scene.they} asked the "] = 2
+        texts = tuple(beginnings)
+        chosen = texts[self._choose(_options(texts, tuple(beginnings.values())))]
+        if chosen == '"':
+            self._saying()
+        elif "looked" in chosen:
+            scene.places.remove(self._pick(scene.places))
+            self._say(" and found ")
+            scene.finds.remove(self._pick(scene.finds, ". "))
+        else:
+            friend = self._pick(scene.friends)
+            scene.friends.remove(friend)
+            if self._choose(_options((", who came along. ", ", who was too busy. "))) == 0:
+                scene.helper = friend
+
+    def _saying(self) -> None:
+        """Nobody says the same twice in a row; a friend who came along has a voice."""
+        scene = self._scene
+        scene.said = self._pick((text for text in self._words.sayings if text != scene.said), '" said ')
+        voices = [*scene.names, f"the {scene.helper}"] if scene.helper else scene.names
+        self._pick(voices, ". ")
+
+    def _help(self) -> None:
+        """What undoes the trouble."""
+        scene = self._scene
+        if scene.helper:
+            self._say(f"At last the {scene.helper} ")
+            self._pick(self._words.troubles[scene.trouble], ". ")
+        else:
+            self._say(f"At last {scene.who} {self._words.alone[scene.trouble]}. ")
+
 
 class Grammar(Walk):
-    """Stories of a number of sentences between how it began and how it ended."""
+    """Stories of a number of sentences."""
 
-    def __init__(self, config: GrammarConfig) -> None:
-        self._sentences = config.sentences
-        self._fixed: dict[str, Options] = {}
+    def __init__(self, config: GrammarConfig, words: Lexicon = STORIES) -> None:
+        self._middle, self._words = config.sentences - FIXED_SENTENCES, words
 
     def walk(self, choose: Choose) -> None:
         """One story."""
-        scene = self._beginning(choose)
-        for _ in range(self._sentences - 2):
-            self._sentence(choose, scene)
-        self._say(choose, f"In the end, {scene.who} {scene.verb} ")
-        choose(FEELING)
-        self._say(choose, "\n")
-
-    def _say(self, choose: Choose, text: str) -> None:
-        """Writes what is certain by now."""
-        choose(self._fixed.setdefault(text, Options([text])))
-
-    def _beginning(self, choose: Choose) -> Scene:
-        self._say(choose, "Once upon a time, ")
-        two = choose(ONE_OR_TWO) == 1
-        choose(QUALITY)
-        choose(ANIMALS_TWO if two else ANIMAL)
-        first = NAMES[choose(NAME)]
-        if not two:
-            self._say(choose, ". ")
-            return Scene([first])
-        self._say(choose, " and ")
-        second = OTHER_NAME[first].texts[choose(OTHER_NAME[first])].decode()
-        self._say(choose, ". ")
-        return Scene([first, second])
-
-    def _sentence(self, choose: Choose, scene: Scene) -> None:
-        """A sentence of those that what was told allows; its first word says which."""
-        opening = _opening(bool(scene.thing), bool(scene.friend))
-        match opening.texts[choose(opening)].decode():
-            case "Every day ":
-                self._say(choose, f"{scene.pronoun} ")
-                choose(HABIT[scene.number])
-                choose(PLACE)
-                self._say(choose, ". ")
-            case '"':
-                choose(WORDS)
-                self._say(choose, f" said {scene.names[-1]}. ")
-            case "One morning, ":
-                self._say(choose, f"{scene.who} found a ")
-                scene.thing = THINGS[choose(THING)]
-                self._say(choose, " ")
-                choose(PLACE)
-                self._say(choose, ". ")
-            case "But ":
-                self._say(choose, f"the {scene.thing} ")
-                choose(TROUBLE)
-            case _:
-                self._friend(choose, scene)
-
-    def _friend(self, choose: Choose, scene: Scene) -> None:
-        """A friend is met once, and helps from then on."""
-        if scene.friend:
-            self._say(choose, f"the {scene.friend} ")
-            choose(HELP)
-            return
-        self._say(choose, f"{scene.pronoun} met ")
-        scene.friend = FRIEND.texts[choose(FRIEND)].decode().split(" ", 1)[1]
-        self._say(choose, ". ")
+        Telling(choose, self._words).tell(self._middle)

@@ -1,6 +1,5 @@
 """Processes that ask for one ability: to copy, to recall, to match brackets."""
 
-import functools
 import math
 
 from reprolm.corpus.synthetic.config import CopyingConfig, DyckConfig, RecallConfig
@@ -27,8 +26,8 @@ class Copying(Walk):
             choose(self._again[symbol])
 
     def floor(self) -> Floor:
-        """m ln K / (2m + g + 1), exact."""
-        return Floor(self._length * self._any.entropy / self._size)
+        """m ln K over 2m + g + 1 symbols, exact."""
+        return Floor(self._length * self._any.entropy, self._size)
 
 
 class Recall(Walk):
@@ -47,24 +46,19 @@ class Recall(Walk):
         """The pairs, the bar, the queries."""
         left, pairs = list(SYMBOLS[: self._config.n_keys]), []
         for _ in range(self._config.n_pairs):
-            key = left.pop(choose(_letters("".join(left))))
+            key = left.pop(choose(Options(left)))
             pairs.append((key, choose(self._values)))
         choose(self._bar)
-        asked = _letters("".join(key for key, _ in pairs))
+        asked = Options([key for key, _ in pairs])
         for _ in range(self._config.n_queries):
             choose(self._given[pairs[choose(asked)][1]])
 
     def floor(self) -> Floor:
-        """(Σ ln(K − i) + n ln V + q ln n) / (2n + 1 + 2q), exact."""
+        """Σ ln(K − i) + n ln V + q ln n over 2n + 1 + 2q symbols, exact."""
         config = self._config
         keys = sum(math.log(config.n_keys - i) for i in range(config.n_pairs))
         nats = keys + config.n_pairs * math.log(config.n_values) + config.n_queries * math.log(config.n_pairs)
-        return Floor(nats / (2 * config.n_pairs + 1 + 2 * config.n_queries))
-
-
-@functools.cache
-def _letters(letters: str) -> Options:
-    return Options(list(letters))
+        return Floor(nats, 2 * config.n_pairs + 1 + 2 * config.n_queries)
 
 
 class Dyck(Walk):
@@ -114,4 +108,4 @@ class Dyck(Walk):
                 if up < 1:
                     following[depth - 1] += p * (1 - up)
             at = following
-        return Floor(nats / self._length)
+        return Floor(nats, self._length)
