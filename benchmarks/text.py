@@ -166,8 +166,9 @@ def main() -> None:
             row(f"{megabytes} MB", places / "text.txt", options.kind, places, parts)
             write_documents(places / DOCUMENTS, places / "text.txt")
             row(f"{megabytes} MB in documents", places / DOCUMENTS, options.kind, places, parts)
-        for title, text in shapes(places, 10 * min(options.megabytes) * MB):
-            row(f"{title} (character)", text, "character", places, parts)
+        for times in (10, 20):
+            for title, text in shapes(places, times * min(options.megabytes) * MB):
+                row(title, text, options.kind, places, parts)
 
 
 if __name__ == "__main__":
