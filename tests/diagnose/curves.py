@@ -55,9 +55,12 @@ def jump() -> Floats:
 
 
 def stuck_at_unigram() -> Floats:
-    return UNIGRAM + 0.01 + (math.log(VOCAB) - UNIGRAM) * np.exp(-AT / 30) + 0.05 * np.random.default_rng(
-        2
-    ).standard_normal(STEPS)
+    return (
+        UNIGRAM
+        + 0.01
+        + (math.log(VOCAB) - UNIGRAM) * np.exp(-AT / 30)
+        + 0.05 * np.random.default_rng(2).standard_normal(STEPS)
+    )
 
 
 def warmup_bump() -> Floats:

@@ -39,7 +39,8 @@ def test_a_spike_says_when_it_came_how_long_it_lasted_and_when_it_was_over() -> 
     assert 1010 <= spike.last_step <= 1015
     assert spike.recovered_step is not None
     assert spike.last_step < spike.recovered_step < 1201
-    assert spike.magnitude is not None and spike.magnitude > 1
+    assert spike.magnitude is not None
+    assert spike.magnitude > 1
 
 
 def test_a_spike_that_does_not_recover_in_200_steps_is_a_divergence() -> None:
@@ -59,9 +60,8 @@ def test_a_loss_above_that_of_a_uniform_guess_is_a_divergence_after_the_warm_up(
 @pytest.mark.parametrize("cut", [1, 3, 49, 700, 1003, 1150])
 def test_a_detector_that_is_restored_from_json_goes_on_as_if_nothing_had_been(name: str, cut: int) -> None:
     curve: Floats = CASES[name][0][:1400]
+    cut = min(cut, 600 if name == "not a number" else cut)
     whole = detected(curve)
-    if math.isnan(curve[:cut].sum()):
-        pytest.skip("the run has ended")
     memory = json.loads(json.dumps(detected(curve[:cut]).remembered(), allow_nan=False))
     resumed = detected(curve[cut:], Detector(options(), FACTS, memory), first=cut + 1)
     assert resumed.events == whole.events

@@ -176,15 +176,14 @@ class Detector:
     def _diverged(self, seen: Observation) -> None:
         """m far above m* for 100 steps; or worse than the uniform guess; or a spike that stays."""
         memory, facts = self.memory, self.facts
-        assert memory.average is not None and memory.lowest is not None
+        assert memory.average is not None
+        assert memory.lowest is not None
         start = memory.lowest + self._gained
         lost = max(self.options.diverged_share * self._gained, LEAST_LOST_SHARE * start)
         memory.above_steps = memory.above_steps + 1 if memory.average > memory.lowest + lost else 0
         late = seen.step > facts.warmup_steps + DIVERGED_AFTER_WARMUP
         uniform = WORSE_THAN_UNIFORM * math.log(facts.vocab_size)
-        unrecovered = (
-            memory.spike_until is not None and seen.step - self._open_spike().step > RECOVERY_STEPS
-        )
+        unrecovered = memory.spike_until is not None and seen.step - self._open_spike().step > RECOVERY_STEPS
         if memory.above_steps >= DIVERGED_STEPS or (late and memory.average > uniform) or unrecovered:
             self._add("DIVERGED", seen, memory.average - memory.lowest)
 
