@@ -26,8 +26,9 @@ ALLOWED: dict[str, set[str]] = {
     "data": BELOW | {"tokenizers", "corpus.read"},
     "generate": BELOW | {"model"},
     "evaluate": BELOW | {"corpus", "data", "generate", "model", "tokenizers"},
-    "train": BELOW | {"data", "model", "optim", "evaluate.loss"},
-    "tracking": BELOW | {"params"},
+    "diagnose": BELOW | {"model"},
+    "train": BELOW | {"data", "diagnose", "model", "optim", "evaluate.loss"},
+    "tracking": BELOW | {"params", "tokenizers.load"},
     "report": BELOW | {"evaluate", "tracking"},
 }
 CONFIGS = sorted(PACKAGE.glob("*/config.py"))

@@ -121,8 +121,9 @@ class Detector:
                 same[-1].magnitude = max(same[-1].magnitude or 0.0, magnitude or 0.0)
         elif not same or again:
             numbers = (seen.loss, self.memory.average, seen.gradient_norm)
-            finite = [x if x is not None and math.isfinite(x) else None for x in numbers]
-            self.events.append(Event(seen.step, kind, magnitude, *finite, seen.learning_rate, seen.step))
+            loss, average, norm = (x if x is not None and math.isfinite(x) else None for x in numbers)
+            rate = seen.learning_rate
+            self.events.append(Event(seen.step, kind, magnitude, loss, average, norm, rate, seen.step))
 
     def _finite(self, seen: Observation) -> bool:
         memory = self.memory

@@ -35,6 +35,10 @@ class Norms:
         """Keeps the norms of the gradients of a step, and measures those of the weights after it."""
         self._rows.append((step, gradients, torch.stack(torch._foreach_norm(self._parameters))))
 
+    def finite(self) -> bool:
+        """Whether the weights were, after the last step; one number that is not shows in its norm."""
+        return not self._rows or bool(torch.isfinite(self._rows[-1][2]).all())
+
     def _by_layer(self, norms: Tensor) -> dict[str, float]:
         """g_k = √ Σ g², over the tensors of a layer."""
         squares: dict[str, float] = dict.fromkeys(self._layers, 0.0)

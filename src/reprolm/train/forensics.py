@@ -11,7 +11,6 @@ from reprolm.train.certificate import certificate
 from reprolm.train.run import Run
 from reprolm.train.watch import Watch
 
-FOLDER = "forensics"
 Decode = Callable[[list[int]], str]
 NOTE = """The last good checkpoint, the batch before the event (decoded), norms by layer of the last steps
 (since the process began), the numbers of every step, the events, the parameters and the certificate."""
@@ -27,12 +26,11 @@ def _text(run: Run, rows: Any, targets: Any, decode: Decode) -> str:
     return "".join(parts)
 
 
-def write(watch: Watch, run: Run, directory: Path, decode: Decode) -> Path:
-    """Publishes the bundle in a run's directory, next to its checkpoints."""
+def write(watch: Watch, run: Run, out: Path, decode: Decode) -> None:
+    """Publishes the bundle as `out`, which lies beside the checkpoints."""
     events = watch.records()
     first = events[-1]["step"] if events else len(watch.series)
-    good = [path.name for path in sorted(directory.glob("step-*")) if int(path.name[5:]) < first]
-    out = directory / FOLDER
+    good = [path.name for path in sorted(out.parent.glob("step-*")) if int(path.name[5:]) < first]
     with publish_directory(out) as bundle:
         batch = watch.batch_before(first)
         (bundle / "README.txt").write_text(NOTE + "\n")
@@ -46,7 +44,6 @@ def write(watch: Watch, run: Run, directory: Path, decode: Decode) -> Path:
         publish_json(
             bundle / "checkpoint.json", {"last_good": f"../{good[-1]}" if good else None, "event_step": first}
         )
-    return out
 
 
 def lines(records: list[dict[str, Any]]) -> str:

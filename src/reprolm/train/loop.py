@@ -22,7 +22,7 @@ from reprolm.optim.average import Average
 from reprolm.optim.groups import optimizers
 from reprolm.optim.schedule import Plateau
 from reprolm.progress import Progress
-from reprolm.store import canonical
+from reprolm.store import canonical, prune
 from reprolm.train import forensics
 from reprolm.train.checkpoint import Checkpoints, State, Tensors
 from reprolm.train.display import Display
@@ -52,7 +52,8 @@ def _chained(sum_before: int, record: dict[str, Any]) -> int:
 
 
 def _stopped(event: Event) -> ReprolmError:
-    got = f"loss {event.loss}, gradient norm {event.gradient_norm}, learning rate {event.learning_rate:.3g}"
+    numbers = {"loss": event.loss, "gradient norm": event.gradient_norm, "learning rate": event.learning_rate}
+    got = ", ".join(f"{k} {'not finite' if v is None else f'{v:.4g}'}" for k, v in numbers.items())
     want = "a lower train.learning_rate or a longer warm-up"
     what = f"{event.type}: {MEANING[event.type].split(',')[0]}"
     return refuse(f"step {event.step}", what, got=got, want=want, exit=Exit.DIVERGED)
@@ -76,6 +77,8 @@ class Trainer:
         self.step = Step(run, model, made)
         self.watch, self._display = Watch(self.step, model, self.tensors.series), Display(run, model)
         self._said: list[str] = []
+        self.forensics = directory / "forensics"
+        """What a run that had to stop leaves to be looked into."""
         self.checkpoints = Checkpoints(directory)
         self.curve = Journal(directory / "curve.jsonl")
         self.state = self.checkpoints.restore(self.tensors, self._curve_problem)
@@ -118,13 +121,15 @@ class Trainer:
             Stopped: a signal came; a checkpoint was written first (exit 130 or 143).
             ReprolmError: the loss is not finite, or has risen for good (exit 72).
         """
+        prune(self.forensics)
         try:
             return self._fit()
         except ReprolmError as error:
             if error.exit is Exit.DIVERGED:
                 self.watch.look()
-                where = forensics.write(self.watch, self.run, self.checkpoints.directory, self._decode)
-                error.problems[0] = replace(error.problems[0], see=str(where))
+                forensics.write(self.watch, self.run, self.forensics, self._decode)
+                problems = [replace(problem, see=str(self.forensics)) for problem in error.problems]
+                raise ReprolmError(problems, error.exit) from error
             raise
 
     def _fit(self) -> State:
@@ -158,6 +163,9 @@ class Trainer:
 
     def _save(self) -> None:
         self._judge()
+        if not self.watch.norms.finite():
+            what, want = "NONFINITE: the weights are not finite", "a lower train.learning_rate"
+            raise refuse(f"step {self.state.step}", what, want=want, exit=Exit.DIVERGED)
         self.curve.sync()
         self.state.watch = self.watch.remembered()
         self.state.micro_batch_size = self.step.micro_batch_size

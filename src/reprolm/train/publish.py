@@ -58,11 +58,20 @@ def publish_record(trainer: Trainer, out: Path) -> None:
         publish_json(directory / "certificate.json", certificate(trainer.run, watch.stations))
 
 
-def publish_speed(trainer: Trainer, out: Path) -> None:
-    """Publishes what differs from run to run, and stays out of DVC: seconds and tokens a second by step."""
+def speed(trainer: Trainer) -> str:
+    """What differs from run to run, and stays out of DVC: seconds and tokens a second by step, as CSV."""
     tokens, seconds = trainer.step.tokens, trainer.watch.series.columns["seconds"]
     rows = [f"{step},{took:.6f},{tokens / took:.1f}\n" for step, took in enumerate(seconds, 1)]
-    publish_file(out, "".join(["step,seconds,tokens_per_second\n", *rows]))
+    return "".join(["step,seconds,tokens_per_second\n", *rows])
+
+
+def publish(trainer: Trainer, curve: Path, record: Path, model: Path) -> None:
+    """Publishes all that a finished run leaves."""
+    run = trainer.run
+    publish_curve(trainer, curve)
+    publish_record(trainer, record)
+    facts = {"tokenizer": run.training.tokenizer_digest, "windows": run.train.windows}
+    publish_model(trainer, model, facts)
 
 
 def numbers(trainer: Trainer) -> dict[str, Any]:
