@@ -28,8 +28,8 @@ ALLOWED: dict[str, set[str]] = {
     "evaluate": BELOW | {"corpus", "data", "generate", "model", "tokenizers"},
     "diagnose": BELOW | {"model"},
     "train": BELOW | {"data", "diagnose", "model", "optim", "evaluate.loss"},
-    "tracking": BELOW | {"params", "tokenizers.load"},
-    "report": BELOW | {"evaluate", "tracking"},
+    "tracking": BELOW | {"params", "diagnose.compare", "tokenizers.load"},
+    "report": BELOW | {"diagnose.events", "evaluate", "tracking"},
 }
 CONFIGS = sorted(PACKAGE.glob("*/config.py"))
 
