@@ -58,7 +58,7 @@ def test_an_event_without_numbers_and_many_of_them_are_shown(params: dict[str, A
 
 def test_a_file_that_holds_no_events_is_refused_by_name(params: dict[str, Any], root: Path) -> None:
     recorded(root, '{"type": "SPIKE"}\n')
-    with pytest.raises(ReprolmError, match="events.jsonl: is not a list of events"):
+    with pytest.raises(ReprolmError, match=r"events\.jsonl: is not a list of events"):
         render(params, root)
 
 
