@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,6 +67,11 @@ def test_a_detector_that_is_restored_from_json_goes_on_as_if_nothing_had_been(na
     resumed = detected(curve[cut:], Detector(options(), FACTS, memory), first=cut + 1)
     assert resumed.events == whole.events
     assert resumed.remembered() == whole.remembered()
+
+
+def test_a_range_test_is_not_called_stuck() -> None:
+    detector = Detector(options(), replace(FACTS, tests_rates=True))
+    assert not detected(CASES["stuck at unigram"][0], detector).events
 
 
 def test_a_gradient_a_hundred_times_the_usual_is_told_and_one_that_was_skipped_is_not() -> None:

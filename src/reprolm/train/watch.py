@@ -33,7 +33,10 @@ class Watch:
 
     def __init__(self, step: Step, model: Transformer, series: Series) -> None:
         run = step.run
-        facts = Facts(step.total, run.train.warmup_steps, model.vocab_size, unigram_nats(run.training))
+        facts = Facts(
+            step.total, run.train.warmup_steps, model.vocab_size, unigram_nats(run.training),
+            tests_rates=run.train.schedule == "range",
+        )  # fmt: skip
         self._step, self._model = step, model
         self.series, self.norms = series, Norms(model)
         self.detector = Detector(run.train.events, facts)
