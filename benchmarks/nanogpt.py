@@ -92,7 +92,8 @@ def ours(folder: Path, changes: dict[str, Any], seed: int) -> Arm:
     from reprolm.evaluate.loss import mean_loss
     from reprolm.model.config import ModelConfig
     from reprolm.train.config import TrainConfig
-    from reprolm.train.loop import Run, Trainer
+    from reprolm.train.loop import Trainer
+    from reprolm.train.run import Run
 
     class Nobody:
         def point(self, step: int, values: Any, at: float) -> None: ...
