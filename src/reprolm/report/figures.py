@@ -105,10 +105,10 @@ def _mark(axes: Axes, columns: Columns, events: Sequence[Event]) -> None:
         at = event.step * a_step
         axes.axvline(at, color=MUTED, linewidth=1.0, linestyle=(0, (2, 3)))
         if event.type not in named:
-            height = 4 + 13 * len(named)
+            height, late = 4 + 13 * len(named), at > axes.get_xlim()[1] / 2
             axes.annotate(
-                event.type, (at, 0), (4, height), xycoords=("data", "axes fraction"),
-                textcoords="offset points", color=MUTED, fontsize=10,
+                event.type, (at, 0), (-4 if late else 4, height), xycoords=("data", "axes fraction"),
+                textcoords="offset points", color=MUTED, fontsize=10, ha="right" if late else "left",
             )  # fmt: skip
         named.add(event.type)
 
