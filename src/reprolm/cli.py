@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from reprolm.errors import guarded
+from reprolm.lineage.command import install as install_lineage
 
 # without rich a message stays on its line, however narrow the terminal
 app = typer.Typer(
@@ -20,6 +21,7 @@ export_app = typer.Typer(no_args_is_help=True, help="Writes a model in the forma
 app.add_typer(export_app, name="export")
 Variants = Annotated[list[str] | None, typer.Option("--variant", help="may be given several times")]
 Size = Annotated[str | None, typer.Option("--size", help="smoke: runs in a minute on a laptop")]
+install_lineage(app)
 
 
 @app.callback()

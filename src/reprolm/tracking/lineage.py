@@ -15,7 +15,9 @@ FILES = {
     "requirements.lock": "digest.requirements.lock",
     "dvc.lock": "digest.dvc.lock.before",  # when a run begins it is that of the run before
 }
-PACKAGES = ("torch", "numpy", "tokenizers", "dvc", "mlflow")
+NUMERIC = ("python", "torch", "numpy", "tokenizers", "safetensors")
+"""What changes bits by its version."""
+PACKAGES = (*NUMERIC[1:], "dvc", "mlflow")
 # what the pipeline itself writes into tracked files is no change of its source
 WRITTEN = ("dvc.lock", "metrics", "plots")
 # new files that git does not know yet belong to the source only where code lies
@@ -74,6 +76,16 @@ def _versions(packages: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def lineage_of_machine() -> dict[str, str]:
+    """The tags of versions and machine."""
+    return {
+        **_versions(PACKAGES),
+        "machine.platform": platform.platform(),
+        "machine.processor": _processor(),
+        "machine.cores": str(os.cpu_count()),
+    }
+
+
 def lineage() -> tuple[dict[str, str], bytes]:
     """The tags of the working directory, and its uncommitted changes. Nothing heavy is imported."""
     patch, left_out = uncommitted()
@@ -85,10 +97,7 @@ def lineage() -> tuple[dict[str, str], bytes]:
         "git.dirty_sha256": hashlib.sha256(patch).hexdigest() if patch else "",
         LEFT_OUT: left_out,
         **{tag: file_sha256(Path(name)) for name, tag in FILES.items() if Path(name).is_file()},
-        **_versions(PACKAGES),
-        "machine.platform": platform.platform(),
-        "machine.processor": _processor(),
-        "machine.cores": str(os.cpu_count()),
+        **lineage_of_machine(),
     }
     kept = patch if len(patch) <= MOST_PATCH_BYTES else b""
     return {key: value for key, value in tags.items() if value}, kept

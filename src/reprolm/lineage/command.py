@@ -1,0 +1,45 @@
+"""The commands that lead from a run back to what it was made from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Run = Annotated[str, typer.Argument(help="the id of a run, its beginning, its name, or latest")]
+
+
+def _root() -> Path:
+    from reprolm.tracking.location import root
+
+    return root()
+
+
+def recreate(
+    run: Run,
+    into: Annotated[Path | None, typer.Option(help="a new folder to work in, instead of one beside")] = None,
+    anyway: Annotated[
+        bool, typer.Option(help="also with other versions of packages that change bits")
+    ] = False,
+) -> None:
+    """Makes a run again in a fresh clone and compares digests: exit 0 if all are the same."""
+    from reprolm.lineage.recreate import recreate as make_again
+
+    make_again(_root(), run, into, anyway=anyway)
+
+
+def verify(
+    deep: Annotated[bool, typer.Option("--deep", help="read every byte that DVC believes unread")] = False,
+) -> None:
+    """Rehashes what DVC and MLflow rest on, and names each file that is wrong (exit 76)."""
+    from reprolm.errors import Exit, refuse
+    from reprolm.lineage.deep import verify as rehash
+
+    if not deep:
+        raise refuse("verify", "needs to know what", want="reprolm verify --deep", exit=Exit.PARAMETERS)
+    rehash(_root())
+
+
+def install(app: typer.Typer) -> None:
+    """Adds these commands to `reprolm`."""
+    for command in (recreate, verify):
+        app.command()(command)
