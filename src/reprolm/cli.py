@@ -9,6 +9,7 @@ import typer
 
 from reprolm.errors import guarded
 from reprolm.lineage.command import install as install_lineage
+from reprolm.registry.command import install as install_registry
 
 # without rich a message stays on its line, however narrow the terminal
 app = typer.Typer(
@@ -22,6 +23,7 @@ app.add_typer(export_app, name="export")
 Variants = Annotated[list[str] | None, typer.Option("--variant", help="may be given several times")]
 Size = Annotated[str | None, typer.Option("--size", help="smoke: runs in a minute on a laptop")]
 install_lineage(app)
+install_registry(app)
 
 
 @app.callback()
