@@ -27,6 +27,16 @@ def recreate(
     make_again(_root(), run, into, anyway=anyway)
 
 
+def lineage(
+    run: Run,
+    out: Annotated[Path | None, typer.Option(help="the page to write, instead of one in reports/")] = None,
+) -> None:
+    """Shows what a run was made from and which run computed each part, as a tree and as a page."""
+    from reprolm.lineage.tree import show
+
+    show(_root(), run, out)
+
+
 def verify(
     deep: Annotated[bool, typer.Option("--deep", help="read every byte that DVC believes unread")] = False,
 ) -> None:
@@ -41,5 +51,5 @@ def verify(
 
 def install(app: typer.Typer) -> None:
     """Adds these commands to `reprolm`."""
-    for command in (recreate, verify):
+    for command in (recreate, lineage, verify):
         app.command()(command)

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +76,8 @@ def _registered(root: Path, run: Found, name: str, artifacts: dict[str, str], di
     mlflow.set_tracking_uri(uri(root))
     mlflow.set_experiment(experiment_id=run.run.info.experiment_id)
     tags = {tag: run.tags[tag] for tag in KEPT_TAGS if tag in run.tags}
+    # MLflow asks for type hints, which would override the signature
+    warnings.filterwarnings("ignore", message=".*type hints")
     logged = Model.log(
         None, mlflow.pyfunc, run_id=run.id, name=name, registered_model_name=name,
         step=int(run.run.data.metrics.get("train/best_step", 0)),
