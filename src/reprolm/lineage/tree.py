@@ -81,7 +81,9 @@ def given(run: Found) -> dict[str, str]:
 
 def versions(run: Found) -> list[str]:
     """The names in the registry that the model of a run has."""
-    found: list[Any] = run.to.client.search_model_versions(f"run_id = '{run.id}'")
+    listed: list[Any] = run.to.client.search_model_versions(f"run_id = '{run.id}'")
+    # a listing lacks the aliases
+    found = [run.to.client.get_model_version(each.name, each.version) for each in listed]
     return [f"{each.name} version {each.version}" + "".join(f" @{alias}" for alias in each.aliases)
             for each in sorted(found, key=lambda each: int(each.version))]  # fmt: skip
 
