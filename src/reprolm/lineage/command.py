@@ -49,7 +49,16 @@ def verify(
     rehash(_root())
 
 
+def clean(
+    remove: Annotated[bool, typer.Option("--remove", help="removes those that no process is at")] = False,
+) -> None:
+    """Names the checkpoints of trainings that were never finished, with their size."""
+    from reprolm.lineage.leftovers import clean as tidy
+
+    tidy(_root(), remove=remove)
+
+
 def install(app: typer.Typer) -> None:
     """Adds these commands to `reprolm`."""
-    for command in (recreate, lineage, verify):
+    for command in (recreate, lineage, verify, clean):
         app.command()(command)
