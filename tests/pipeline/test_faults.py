@@ -158,6 +158,8 @@ def test_a_dvc_killed_between_two_stages_leaves_no_run_that_looks_finished(work:
             break
         time.sleep(0.005)
     process.communicate()
-    (run,) = work.runs()
+    while not (runs := work.runs()) or runs[0].info.status == "RUNNING":
+        time.sleep(0.2)  # its shipper still lives
+    (run,) = runs
     assert run.data.tags["stage.train_tokenizer"] == "ran"
     assert run.info.status == "KILLED"

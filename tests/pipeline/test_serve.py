@@ -75,7 +75,7 @@ def test_a_promoted_model_is_served_and_answers_prompts(finished: Workspace) -> 
 
 @pytest.mark.heavy
 def test_dvc_gets_the_model_by_the_name_that_a_tag_gives_it(work: Workspace) -> None:
-    work.run("git", "tag", "language-model@v1.0.0")
+    work.run("git", "tag", "-a", "language-model@v1.0.0", "-m", "The first")
     work.run("dvc", "artifacts", "get", str(work.path), "language-model", "-o", str(work.path / "got"))
     for name in ("model.safetensors", "manifest.json"):
         ours = (work.path / "models" / "model" / name).read_bytes()

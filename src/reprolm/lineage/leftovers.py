@@ -54,7 +54,7 @@ def leftovers(root: Path) -> list[Leftover]:
 
 
 def clean(root: Path, *, remove: bool) -> list[Leftover]:
-    """Prints the unfinished trainings; removes, if asked to, those that no process is at, and returns them."""
+    """Prints the unfinished trainings; removes those that no process is at if asked to, and returns them."""
     removed = []
     for each in leftovers(root):
         print(each)
