@@ -158,8 +158,8 @@ def test_a_dvc_killed_between_two_stages_leaves_no_run_that_looks_finished(work:
             break
         time.sleep(0.005)
     process.communicate()
-    while not (runs := work.runs()) or runs[0].info.status == "RUNNING":
-        time.sleep(0.2)  # its shipper still lives
-    (run,) = runs
+    while not any('"over": true' in path.read_text() for path in journals.glob("*/shipped.json")):
+        time.sleep(0.1)  # its shipper is at it
+    (run,) = work.runs()
     assert run.data.tags["stage.train_tokenizer"] == "ran"
     assert run.info.status == "KILLED"
