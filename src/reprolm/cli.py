@@ -87,6 +87,25 @@ def sync() -> None:
 
 
 @app.command()
+def verify(
+    one: Annotated[str, typer.Argument(help="a run of MLflow, a folder, a git revision or DVC experiment")],
+    other: Annotated[str | None, typer.Argument(help="what to compare it with; this workspace")] = None,
+) -> None:
+    """Says where two trained models part: first other weights, batch or loss, and what they came from.
+
+    Exit 0 where weights, batches and losses are the same to the bit, else 1.
+    """
+    from reprolm.diagnose.compare import compare
+    from reprolm.tracking.kept import kept
+
+    root = _root()
+    verdict = compare(kept(root, one), kept(root, other or str(root)))
+    print("\n".join(["the same" if verdict.same else "not the same", *verdict.lines]))
+    if not verdict.same:
+        raise typer.Exit(1)
+
+
+@app.command()
 def sample(
     prompt: Annotated[str, typer.Argument(help="the text to continue")],
     tokens: Annotated[int, typer.Option(help="how many tokens to write")] = 200,

@@ -128,6 +128,10 @@ class Record:
         path = Path(folder) / source.name
         self._safely(lambda: self._keep("file", self.stage, path, source.read_bytes()))
 
+    def add_text(self, path: Path, content: str) -> None:
+        """Keeps a text, for MLflow to show as a file."""
+        self._safely(lambda: self._keep("file", self.stage, path, content.encode()))
+
     def _keep(self, kind: str, stage: str, path: Path, content: bytes) -> None:
         if self.directory is not None:
             publish_file(self.directory / FILES / path, content)

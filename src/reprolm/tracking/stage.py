@@ -1,7 +1,8 @@
 """What a stage script is given, and how it is run: parameters in, numbers and files out, the end recorded."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,6 +86,25 @@ class Stage:
         """Shows a copy of a file in a folder of the run."""
         if self._record is not None:
             self._record.add_file(path, folder)
+
+    def artifacts(self, directory: Path) -> None:
+        """Shows copies of the files of a directory, in a folder of its name."""
+        for path in sorted(directory.glob("*.*")):
+            self.artifact(path, directory.name)
+
+    @contextmanager
+    def shown_if_it_fails(self, directory: Path) -> Iterator[None]:
+        """Shows the files of a directory where what is done here ends in an error."""
+        try:
+            yield
+        except ReprolmError:
+            self.artifacts(directory)
+            raise
+
+    def text(self, content: str, name: Path) -> None:
+        """Shows a text as a file of the run that lies nowhere else."""
+        if self._record is not None:
+            self._record.add_text(name, content)
 
     def table(self, name: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Shows a table, given as columns of one length."""
