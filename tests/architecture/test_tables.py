@@ -43,7 +43,7 @@ def test_outputs_numbers_and_curve_lie_where_the_pipeline_writes_them() -> None:
         if name != CLOSING:
             assert [str(step.output)] == paths(stage["outs"])
             assert [str(step.metrics)] == paths(stage["metrics"])
-    assert [str(CURVE)] == paths(PIPELINE["train"]["plots"])
+    assert str(CURVE) in paths(PIPELINE["train"]["plots"])
 
 
 def test_the_page_and_its_lineage_show_every_stage_that_publishes() -> None:

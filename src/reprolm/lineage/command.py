@@ -37,18 +37,6 @@ def lineage(
     show(_root(), run, out)
 
 
-def verify(
-    deep: Annotated[bool, typer.Option("--deep", help="read every byte that DVC believes unread")] = False,
-) -> None:
-    """Rehashes what DVC and MLflow rest on, and names each file that is wrong (exit 76)."""
-    from reprolm.errors import Exit, refuse
-    from reprolm.lineage.deep import verify as rehash
-
-    if not deep:
-        raise refuse("verify", "needs to know what", want="reprolm verify --deep", exit=Exit.PARAMETERS)
-    rehash(_root())
-
-
 def clean(
     remove: Annotated[bool, typer.Option("--remove", help="removes those that no process is at")] = False,
 ) -> None:
@@ -60,5 +48,5 @@ def clean(
 
 def install(app: typer.Typer) -> None:
     """Adds these commands to `reprolm`."""
-    for command in (recreate, lineage, verify, clean):
+    for command in (recreate, lineage, clean):
         app.command()(command)
