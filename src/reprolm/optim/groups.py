@@ -102,13 +102,14 @@ def state_tensors(made: list[Optimizer], model: nn.Module) -> dict[str, Tensor]:
 
     Where processes hold parts of them, all must ask.
     """
-    names: dict[Tensor, str] = {tensor: name for name, tensor in model.named_parameters()}
-    return {
-        f"{names[tensor]}/{key}": whole(value)
+    found = {
+        f"{name}/{key}": value
+        for name, tensor in model.named_parameters()
         for optimizer in made
-        for tensor, state in optimizer.state.items()
-        for key, value in state.items()
+        for key, value in optimizer.state.get(tensor, {}).items()
     }
+    # sorted: what a checkpoint gave back came in another order in each process
+    return {name: whole(found[name]) for name in sorted(found)}
 
 
 def put_state_tensors(made: list[Optimizer], model: nn.Module, tensors: dict[str, Tensor]) -> None:
