@@ -9,14 +9,15 @@ import pytest
 from tests.architecture.closure import PACKAGE, ROOT, imported
 
 FOUNDATION = {"errors", "seeds", "progress", "processes"}
-BELOW = FOUNDATION | {"config", "store", "journal", "device"}
+BELOW = FOUNDATION | {"config", "store", "journal", "device", "distributed"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "seeds": set(),
     "progress": set(),
     "processes": {"errors"},
     "config": {"errors"},
-    "device": set(),
+    "device": {"errors"},
+    "distributed": {"config", "errors", "seeds", "store"},
     "store": {"errors"},
     "journal": {"errors", "store"},
     "tokenizers": BELOW | {"corpus.read", "corpus.text"},
