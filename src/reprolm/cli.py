@@ -114,6 +114,17 @@ def sweep(
     run_sweep(_root(), values, jobs, yes)
 
 
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="ids or names of runs, 'seed=*', or a filter of MLflow")],
+    out: Annotated[Path | None, typer.Option(help="the page; otherwise reports/compare.html")] = None,
+) -> None:
+    """Shows runs beside each other: what differs, numbers, curves, samples; a table and a page."""
+    from reprolm.compare.command import compare as compare_runs
+
+    compare_runs(_root(), runs, out)
+
+
 @preset_app.command("list")
 def list_presets() -> None:
     """Names the presets, with their variants and sizes."""

@@ -21,7 +21,10 @@ from reprolm.report.tables import SCALES
 
 # What the SVG carries until the style sheet's variables replace it: one drawing for light and dark.
 INK, MUTED, RULE, ACCENT = "#010101", "#020202", "#030303", "#040404"
-VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", ACCENT: "var(--accent)"}
+SERIES = tuple(f"#0500{number:02x}" for number in range(1, 9))
+VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", ACCENT: "var(--accent)"} | {
+    colour: f"var(--series-{number})" for number, colour in enumerate(SERIES, 1)
+}
 STYLE = {
     "svg.fonttype": "none",
     "font.family": ["DejaVu Sans"],

@@ -11,7 +11,6 @@ import psutil
 from reprolm.config import read_params
 from reprolm.errors import Exit, Problem, ReprolmError, Stopped, refuse
 from reprolm.sweep.cells import Cell, cells
-from reprolm.sweep.cost import cost, told
 from reprolm.sweep.grammar import axes, combinations, override
 from reprolm.sweep.known import by_cell, finished, identity, uncommitted
 from reprolm.sweep.queue import Entry, Queue, State
@@ -83,6 +82,8 @@ def _run(queue: Queue, rest: Sequence[Cell], jobs: int, *, yes: bool, again: str
 
 
 def _announce(root: Path, rest: Sequence[Cell], new: Sequence[Cell], others: int, jobs: int) -> None:
+    from reprolm.sweep.cost import cost, told
+
     for line in told(cost(root, rest, jobs), len(rest), jobs):
         print(line)
     if len(new) < len(rest):

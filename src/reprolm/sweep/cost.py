@@ -7,9 +7,9 @@ from typing import Any
 
 from reprolm.errors import ReprolmError
 from reprolm.plan.plan import plan
-from reprolm.plan.table import amount, duration
 from reprolm.processes import cores
 from reprolm.progress import Progress
+from reprolm.quantities import amount, duration
 from reprolm.store import digest
 from reprolm.sweep.cells import Cell
 

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from reprolm.plan.table import duration
+from reprolm.quantities import duration
 from reprolm.sweep.queue import State
 from reprolm.sweep.watch import Row
 
