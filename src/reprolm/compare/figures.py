@@ -59,6 +59,7 @@ def curves(groups: Sequence[Group], name: str, axis: str) -> Drawing | None:
                     axes.plot(*thinned(*line, MOST_POINTS), color=colour, linewidth=0.7, alpha=0.4)
                 axes.fill_between(x, y - half, y + half, color=colour, alpha=0.13, linewidth=0)
             axes.plot(*thinned(x, y, MOST_POINTS), color=colour, linewidth=1.9, linestyle=dashes)
+            axes.plot(x[-1], y[-1], "o", color=colour, markersize=5, markeredgewidth=0, clip_on=False)
             ends.append((float(y[-1]), colour))
         if len(ends) <= MOST_NAMED:
             _values(axes, ends)

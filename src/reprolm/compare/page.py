@@ -9,7 +9,8 @@ from typing import Any
 import jinja2
 
 from reprolm.compare import figures
-from reprolm.compare.groups import Group, Interval
+from reprolm.compare.groups import ABSENT, SEED, Group, Interval, plain
+from reprolm.compare.quality import Metric
 from reprolm.compare.result import Comparison, written
 from reprolm.compare.runs import AXES, CURVES, Compared
 from reprolm.report import page as report
@@ -37,6 +38,7 @@ class Row:
     series: int
     name: str
     values: tuple[str, ...]
+    seeds: int
     cells: tuple[Cell, ...]
 
 
@@ -56,8 +58,9 @@ def render(found: Comparison, command: Sequence[str]) -> str:
         headline=headline(found),
         subtitle=_subtitle(found),
         notes=found.notes,
-        differing=[key for key in found.differing if key != "seed"],
+        differing=[key for key in found.differing if key != SEED] or ["group"],
         metrics=found.metrics,
+        main=_main(found),
         groups=_groups(found),
         several=any(len(group.runs) > 1 for group in found.groups),
         axes=AXES,
@@ -103,17 +106,22 @@ def _subtitle(found: Comparison) -> str:
     return f"{len(found.runs)} runs in {len(found.groups)} groups · differing: {keys}"
 
 
+def _main(found: Comparison) -> list[Metric]:
+    return [metric for metric in found.metrics if metric.main]
+
+
 def _groups(found: Comparison) -> list[Row]:
-    keys = [key for key in found.differing if key != "seed"]
+    keys = [key for key in found.differing if key != SEED]
     best = {metric.key: found.best(metric) for metric in found.metrics}
     return [
         Row(
             series(index),
             group.name,
-            (*(group.runs[0].params.get(key, "–") for key in keys), str(len(group.runs))),
+            tuple(plain(group.runs[0].params.get(key, ABSENT)) for key in keys) or (group.name,),
+            len(group.runs),
             tuple(
                 Cell(written(group.interval(metric.key), metric.digits), best[metric.key] is group)
-                for metric in found.metrics
+                for metric in _main(found)
             ),
         )
         for index, group in enumerate(found.groups)

@@ -8,30 +8,34 @@ from reprolm.compare.runs import Compared
 
 @dataclass(frozen=True)
 class Metric:
-    """A number of a run; `lower` is better, or none is; `per_token`: only among runs of the same tokens."""
+    """A number of a run; `lower` is better, or none is; `per_token`: only among runs of the same tokens.
+
+    A number that is not `main` stands in the table of every run alone.
+    """
 
     key: str
     label: str
     lower: bool = False
     per_token: bool = False
     digits: int = 4
+    main: bool = True
 
 
 METRICS = (
     Metric("evaluate/bits_per_byte", "bits per byte", lower=True),
-    Metric("evaluate/sliding/bits_per_byte", "bits per byte, sliding", lower=True),
+    Metric("evaluate/sliding/bits_per_byte", "bits per byte, sliding", lower=True, main=False),
     Metric("evaluate/excess/nats", "excess over the floor, nats a token", lower=True, per_token=True),
     Metric("train/best_validation_loss", "best validation loss, nats a token", lower=True, per_token=True),
     Metric("evaluate/perplexity", "perplexity a token", lower=True, per_token=True),
-    Metric("train/final_train_loss", "final training loss, nats a token"),
-    Metric("train/best_step", "best step"),
+    Metric("train/final_train_loss", "final training loss, nats a token", main=False),
+    Metric("train/best_step", "best step", main=False),
     Metric("train/parameters/total", "parameters"),
     Metric("train/tokens", "tokens trained on"),
-    Metric("train/flops_per_token", "FLOP a token"),
+    Metric("train/flops_per_token", "FLOP a token", main=False),
     Metric("train_tokenizer/bytes_per_token", "bytes a token"),
-    Metric("sample/distinct_1", "different words in samples, share", digits=3),
-    Metric("sample/distinct_2", "different pairs of words, share", digits=3),
-    Metric("sample/rep_4", "repeated runs of four words, share", digits=3),
+    Metric("sample/distinct_1", "different words in samples, share", digits=3, main=False),
+    Metric("sample/distinct_2", "different pairs of words, share", digits=3, main=False),
+    Metric("sample/rep_4", "repeated runs of four words, share", digits=3, main=False),
     Metric("train/seconds", "seconds of the stage train", digits=3),
 )
 """Words in samples have no better end (less repetition than people is no gain), nor has time on a shared

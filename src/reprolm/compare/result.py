@@ -44,7 +44,7 @@ class Comparison:
             f"No best is marked where {reason}." for reason in self.reasons.values()
         )
         for word, values in self.around.items():
-            lines[f"The runs differ in {word} too ({len(set(values))} kinds)."] = None
+            lines[f"Not a parameter, but different too: {word} ({len(set(values))} in all)."] = None
         repeated = sum(len(group.repeated) for group in self.groups)
         if repeated:
             lines[f"{repeated} older runs of the same parameters and seed are left out of the means."] = None
