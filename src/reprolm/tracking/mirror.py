@@ -7,7 +7,7 @@ all else replaces itself.
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ import psutil
 from reprolm.errors import ReprolmError
 from reprolm.journal import read
 from reprolm.store import publish_json, read_json, step
+from reprolm.tracking.completion import completed
 from reprolm.tracking.computed import computing_run
 from reprolm.tracking.destination import Destination
 from reprolm.tracking.identity import Execution, redacted
@@ -122,7 +123,7 @@ class Mirror:
         if records:
             self._send(records)
             self.shipped.offset = offset
-        status = self._known.status(departed)
+        status = self._known.status(departed, self._completed)
         if self.shipped.run and status != self.shipped.status:
             self._conclude(status, departed[0])
             self.shipped.status = status
@@ -131,6 +132,11 @@ class Mirror:
         if asdict(self.shipped) != before:
             self.shipped.save(self.directory)
         return self.shipped.over
+
+    def _completed(self, ended: Mapping[str, int]) -> bool:
+        execution = self._known.execution
+        root = self.directory.parents[2]
+        return execution is None or completed(root, execution.kind, execution.command, ended)
 
     def _send(self, records: list[dict[str, Any]]) -> None:
         from mlflow.entities import Metric, Param, RunTag
@@ -145,13 +151,12 @@ class Mirror:
         for points in _batches(parcel.points, MOST_POINTS_A_BATCH):
             step("ship")
             client.log_batch(run, metrics=[Metric(*point) for point in points])
-        computed, data = self._computed(parcel)
-        for tags in _batches((parcel.tags | computed).items(), MOST_WORDS_A_BATCH):
+        for tags in _batches((parcel.tags | self._computed(parcel)).items(), MOST_WORDS_A_BATCH):
             step("ship")
             client.log_batch(run, tags=[RunTag(name, value) for name, value in tags])
-        if data := [*data, *map(_dataset, parcel.datasets)]:
+        if parcel.datasets:
             step("ship")
-            client.log_inputs(run, datasets=data)
+            client.log_inputs(run, datasets=[_dataset(entry) for entry in parcel.datasets])
         for path in parcel.files:
             if not (self.directory / FILES / path).is_file():
                 continue
@@ -182,16 +187,10 @@ class Mirror:
         run = self._client.create_run(self._to.experiment, self._known.opened_at, tags, execution.name)
         return str(run.info.run_id)
 
-    def _computed(self, parcel: Parcel) -> "tuple[dict[str, str], list[DatasetInput]]":
-        """For stages taken from the cache: the newest run that computed just that, and its data."""
-        tags: dict[str, str] = {}
-        data: list[DatasetInput] = []
-        for stage, digest in parcel.cached.items():
-            run = computing_run(self._to, stage, digest)
-            if run is not None:
-                tags[f"stage.{stage}.computed_by"] = str(run.info.run_id)
-                data += [each for each in run.inputs.dataset_inputs if _tag(each, STAGE) == stage]
-        return tags, data
+    def _computed(self, parcel: Parcel) -> dict[str, str]:
+        """For stages taken from the cache: the newest run that computed just that."""
+        found = {stage: computing_run(self._to, stage, digest) for stage, digest in parcel.cached.items()}
+        return {f"stage.{stage}.computed_by": str(run.info.run_id) for stage, run in found.items() if run}
 
     def _conclude(self, status: str, gone: set[str]) -> None:
         run = self.shipped.run
@@ -214,7 +213,3 @@ def _dataset(entry: dict[str, str]) -> "DatasetInput":
     data = Dataset(entry["name"], entry["digest"][:LONGEST_DIGEST], "local", source)
     tags = [InputTag("mlflow.data.context", entry["context"]), InputTag(STAGE, entry["stage"])]
     return DatasetInput(data, tags)
-
-
-def _tag(data: "DatasetInput", name: str) -> str:
-    return next((str(tag.value) for tag in data.tags if tag.key == name), "")
