@@ -36,6 +36,8 @@ METRICS = (
     Metric("sample/distinct_1", "different words in samples, share", digits=3, main=False),
     Metric("sample/distinct_2", "different pairs of words, share", digits=3, main=False),
     Metric("sample/rep_4", "repeated runs of four words, share", digits=3, main=False),
+    Metric("train/events", "events in training", main=False),
+    Metric("train/peak_bytes", "most memory of training, bytes", main=False),
     Metric("train/seconds", "seconds of the stage train", digits=3),
 )
 """Words in samples have no better end (less repetition than people is no gain), nor has time on a shared
