@@ -44,9 +44,10 @@ def test_spaces_with_ends_are_those_of_numpy_in_three_digits() -> None:
 
 @pytest.mark.parametrize(
     "word",
-    ["seed", "=1", "seed=", "seed=1,,2", "seed=range()", "seed=range(0)", "seed=range(1.5)", 
-     "seed=range(1,2,0)", "seed=[1,2", "a b=1", "seed={a: 1}", "seed='1", "seed=linspace(0,1)", "seed=geomspace(0,1,3)",
-     "seed=linspace(0,1,1)", "seed=range(a)", "seed=2001-01-01", "seed=range(1000000)"],
+    ["seed", "=1", "seed=", "seed=1,,2", "seed=range()", "seed=range(0)", "seed=range(1.5)",
+     "seed=range(1,2,0)", "seed=[1,2", "a b=1", "seed={a: 1}", "seed='1", "seed=linspace(0,1)",
+     "seed=geomspace(0,1,3)", "seed=linspace(0,1,1)", "seed=range(a)",
+     "seed=2001-01-01", "seed=range(1000000)"],
 )  # fmt: skip
 def test_what_cannot_be_read_is_one_line(word: str) -> None:
     with pytest.raises(ReprolmError) as caught:
