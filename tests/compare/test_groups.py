@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from reprolm.compare.groups import circumstances, differences, groups, interval
+from reprolm.compare.page import headline
 from reprolm.compare.quality import METRICS, incomparable
 from reprolm.compare.result import compared
 from reprolm.compare.runs import Compared
@@ -59,6 +60,20 @@ def test_the_best_is_the_group_with_the_best_mean() -> None:
     best = found.best(BITS)
     assert best is not None
     assert best.name == "rate=2"
+    assert found.near(BITS, best) == []
+
+
+def test_groups_whose_intervals_overlap_are_told() -> None:
+    values = {"1": (1.0, 1.2), "2": (1.1, 1.3), "3": (9.0, 9.1)}
+    runs = [
+        run(f"{rate}{seed}", value, rate=rate, seed=str(seed))
+        for rate, both in values.items() for seed, value in enumerate(both)
+    ]  # fmt: skip
+    found = compared(runs)
+    best = found.best(BITS)
+    assert best is not None
+    assert [group.name for group in found.near(BITS, best)] == ["rate=2"]
+    assert "the best mean of 3; 1 other overlaps" in headline(found)
 
 
 @pytest.mark.parametrize(

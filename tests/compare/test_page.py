@@ -92,7 +92,7 @@ def test_the_page_has_every_figure_along_every_quantity(outline: Outline) -> Non
     assert len(drawn) == 8
     switches = [found["id"] for tag, found in outline.tags if tag == "input"]
     assert switches == ["along-steps", "along-tokens", "along-FLOP", "along-seconds"]
-    assert "the best of 3" in outline.text
+    assert "the best mean of 3" in outline.text
 
 
 def test_samples_stand_beside_those_of_the_same_seed_prompt_and_draw(runs: dict[str, Compared]) -> None:

@@ -33,11 +33,14 @@ Line = tuple[Floats, Floats]
 
 def look(index: int) -> tuple[str, str]:
     """Colour and dashes of a group: no two of the first 32 share both."""
-    return SERIES[index % len(SERIES)], DASHES[index // len(SERIES) % len(DASHES)]
+    return list(SERIES)[index % len(SERIES)], DASHES[index // len(SERIES) % len(DASHES)]
 
 
 def curves(groups: Sequence[Group], name: str, axis: str) -> Drawing | None:
-    """A curve of each group: its runs thin, their mean strong with its 95 % interval as a band."""
+    """A curve of each group: its runs thin, their mean strong with its 95 % interval as a band.
+
+    Not along time: there runs of one group are at other steps, and the interval is that of a step.
+    """
     lines = {index: [_line(run, name, axis) for run in group.runs] for index, group in enumerate(groups)}
     lines = {index: [line for line in those if len(line[0])] for index, those in lines.items()}
     lines = {index: those for index, those in lines.items() if those}
@@ -57,7 +60,10 @@ def curves(groups: Sequence[Group], name: str, axis: str) -> Drawing | None:
             if len(those) > 1:
                 for line in those:
                     axes.plot(*thinned(*line, MOST_POINTS), color=colour, linewidth=0.7, alpha=0.4)
-                axes.fill_between(x, y - half, y + half, color=colour, alpha=0.13, linewidth=0)
+                if axis != "seconds":
+                    some = np.unique(np.linspace(0, len(x) - 1, MOST_POINTS).astype(int))
+                    band = (x[some], (y - half)[some], (y + half)[some])
+                    axes.fill_between(*band, color=colour, alpha=0.13, linewidth=0)
             axes.plot(*thinned(x, y, MOST_POINTS), color=colour, linewidth=1.9, linestyle=dashes)
             axes.plot(x[-1], y[-1], "o", color=colour, markersize=5, markeredgewidth=0, clip_on=False)
             ends.append((float(y[-1]), colour))

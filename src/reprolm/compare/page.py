@@ -90,15 +90,17 @@ def _template() -> jinja2.Template:
 
 
 def headline(found: Comparison) -> str:
-    """The one sentence that matters: who is best, by how much before the next, or why nobody is."""
+    """The one sentence that matters: who is best, and how many are not clearly worse."""
     metric = next((metric for metric in found.metrics if found.best(metric) is not None), None)
     count = f"{len(found.runs)} runs"
     if metric is None:
         return f"{count}, none of them the best."
     best = found.best(metric)
     assert best is not None
-    quality = written(best.interval(metric.key), metric.digits)
-    return f"{best.name}: {quality} {metric.label}, the best of {len(found.groups)}."
+    quality = written(best.interval(metric.key), metric.digits).replace(" ", "\u00a0")
+    close = len(found.near(metric, best))
+    rest = f"; {close} other{'s overlap' if close > 1 else ' overlaps'}" if close else ""
+    return f"{best.name}: {quality} {metric.label}, the best mean of {len(found.groups)}{rest}."
 
 
 def _subtitle(found: Comparison) -> str:

@@ -31,6 +31,18 @@ class Comparison:
             return None
         return min(means.items(), key=lambda item: item[0].mean if item[0] is not None else 0.0)[1]
 
+    def near(self, metric: Metric, best: Group) -> list[Group]:
+        """The groups whose interval overlaps that of the best one."""
+        own = best.interval(metric.key)
+        others = [(group, group.interval(metric.key)) for group in self.groups if group is not best]
+        return [
+            group
+            for group, theirs in others
+            if own is not None
+            and theirs is not None
+            and abs(theirs.mean - own.mean) <= (theirs.half or 0.0) + (own.half or 0.0)
+        ]
+
     @property
     def shared(self) -> dict[str, str]:
         """The parameters that are the same in all runs."""

@@ -190,5 +190,6 @@ def _tell_failed(rows: Sequence[Row], again: str) -> None:
         return
     print(f"{len(failed)} of {len(rows)} failed. Queue them again, training resumes:\n  {again}")
     first = failed[0].progress.exit
-    known = Exit(first) if first in set(Exit) and first else Exit.DATA
+    # what was stopped is no end of this command
+    known = Exit(first) if first in set(Exit) and 0 < first < Exit.INTERRUPTED else Exit.DATA
     raise ReprolmError([Problem(row.name, row.error) for row in failed], known)
