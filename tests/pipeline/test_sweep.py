@@ -12,7 +12,7 @@ from tests.pipeline.workspace import Workspace
 
 pytestmark = pytest.mark.heavy
 LONG = ("train.steps=2000", "seed=11")
-NAME = "seed=11"
+NAME = "steps=2000,seed=11"
 
 
 def finished_runs(work: Workspace) -> dict[str, Run]:
