@@ -136,6 +136,29 @@ def sample(
     print(prompt + draw_samples(model, tokenizer, config, seed)[0]["text"])
 
 
+@app.command()
+def sweep(
+    values: Annotated[list[str], typer.Argument(help="seed=1,2 seed=range(3) train.steps=100,200 …")],
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="experiments at a time")] = 1,
+    yes: Annotated[bool, typer.Option("--yes", help="does not ask")] = False,
+) -> None:
+    """Runs a grid of experiments through DVC's queue: checks all, says what it takes, waits, sums up."""
+    from reprolm.sweep.command import sweep as run_sweep
+
+    run_sweep(_root(), values, jobs, yes)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="ids or names of runs, 'seed=*', or a filter of MLflow")],
+    out: Annotated[Path | None, typer.Option(help="the page; otherwise reports/compare.html")] = None,
+) -> None:
+    """Shows runs beside each other: what differs, numbers, curves, samples; a table and a page."""
+    from reprolm.compare.command import compare as compare_runs
+
+    compare_runs(_root(), runs, out)
+
+
 @preset_app.command("list")
 def list_presets() -> None:
     """Names the presets, with their variants and sizes."""

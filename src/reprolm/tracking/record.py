@@ -19,6 +19,7 @@ import psutil
 from reprolm.errors import Exit, ReprolmError, Stopped
 from reprolm.journal import Journal, read
 from reprolm.store import digest, directory_digest, publish_file, read_json
+from reprolm.tracking.changed import changed, committed
 from reprolm.tracking.completion import LOCK, locked_stages
 from reprolm.tracking.datasets import CORPUS, splits
 from reprolm.tracking.identity import Execution
@@ -100,7 +101,10 @@ class Record:
                 tags, patch = lineage()
                 if original := os.environ.get(RECREATES):
                     tags["recreates"] = original
-                fields = {"execution": execution.record(), "params": parameters(params), "tags": tags}
+                acting = parameters(params)
+                if (base := committed()) and (different := changed(parameters(base), acting)):
+                    tags["changed"] = different
+                fields = {"execution": execution.record(), "params": acting, "tags": tags}
                 journal.append({"at": milliseconds(time.time()), "kind": "opened", **fields})
         self.directory = directory
         if opening and patch:

@@ -16,6 +16,7 @@ from reprolm.tracking.shown import CURVES, HEADLINES, MOST_POINTS, SCALARS, SECO
 
 LONGEST_TAG = 5000
 LONGEST_PARAM = 6000
+LONGEST_CHANGE = 400
 HORIZON = "train.steps"
 Completed = Callable[[Mapping[str, int]], bool]
 Point = tuple[str, float, int, int]
@@ -65,6 +66,7 @@ class Translation:
         self._horizon: int | None = None
         self._buckets: dict[str, int] = {}
         self._headlines: dict[str, float] = {}
+        self._changed = ""
         self._tables: list[dict[str, str]] = []
 
     def take(self, records: Iterable[Mapping[str, Any]]) -> Parcel:
@@ -105,13 +107,15 @@ class Translation:
         return "FINISHED" if completed(self.ended_at) else "KILLED"
 
     def description(self) -> str:
-        """The main numbers, in Markdown."""
+        """What was changed and the main numbers, in Markdown."""
         known = {words: self._headlines[name] for name, words in HEADLINES.items() if name in self._headlines}
         rows = [f"| {words} | {value:,.5g} |" for words, value in known.items()]
-        return "\n".join(["| | |", "|---|---|", *rows]) if rows else ""
+        changed = [f"Changed: `{self._changed}`", ""] if self._changed else []
+        return "\n".join([*changed, *(["| | |", "|---|---|", *rows] if rows else [])])
 
     def _take_opened(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         self.execution = Execution.from_record(record["execution"])
+        self._changed = redacted(record["tags"].get("changed", ""))[:LONGEST_CHANGE]
         self.opened_at = record["at"]
         horizon = record["params"].get(HORIZON)
         self._horizon = horizon if isinstance(horizon, int) and horizon > 0 else None
