@@ -47,8 +47,8 @@ deps: .venv/ready-dev ## write the code that each stage depends on into dvc.yaml
 
 lock: .venv/ready-dev ## resolve requirements.lock, requirements-dev.lock and numerics.lock anew
 	$(COMPILE) pyproject.toml --extra dev | sed -n 's/^\(nvidia-[a-z0-9-]*\|cuda-[a-z0-9-]*\|triton\)==.*/--no-emit-package \1/p' >.venv/omitted
-	$(COMPILE) pyproject.toml $$(cat .venv/omitted) -o requirements.lock >/dev/null
-	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock $$(cat .venv/omitted) -o requirements-dev.lock >/dev/null
+	$(COMPILE) pyproject.toml --extra dev $$(cat .venv/omitted) -o requirements-dev.lock >/dev/null
+	$(COMPILE) pyproject.toml --constraint requirements-dev.lock $$(cat .venv/omitted) -o requirements.lock >/dev/null
 	grep -E '^(numpy|safetensors|tokenizers|torch)==' requirements.lock >numerics.lock
 
 # nvidia, cuda and triton are left out: torch's own metadata pins them where its CUDA build is installed
