@@ -25,8 +25,9 @@ repro: .venv/ready ## the pipeline, end to end (dvc repro)
 test: .venv/ready-dev ## the tests
 	pytest
 
+# what checks the annotations cannot be compiled
 test-shapes: .venv/ready-dev ## the tests of the model with the shapes in its annotations checked
-	pytest tests/model --jaxtyping-packages=reprolm.model,beartype.beartype -p no:xdist -o addopts=
+	pytest tests/model --jaxtyping-packages=reprolm.model,beartype.beartype -p no:xdist -o addopts= -k "not compiled"
 
 test-pipelines: .venv/ready-dev ## every preset, end to end in its smoke size
 	pytest tests/pipeline -m heavy
@@ -49,7 +50,7 @@ lock: .venv/ready-dev ## resolve requirements.lock, requirements-dev.lock and nu
 	$(COMPILE) pyproject.toml --extra dev | sed -n 's/^\(nvidia-[a-z0-9-]*\|cuda-[a-z0-9-]*\|triton\)==.*/--no-emit-package \1/p' >.venv/omitted
 	$(COMPILE) pyproject.toml --extra dev $$(cat .venv/omitted) -o requirements-dev.lock >/dev/null
 	$(COMPILE) pyproject.toml --constraint requirements-dev.lock $$(cat .venv/omitted) -o requirements.lock >/dev/null
-	grep -E '^(numpy|safetensors|tokenizers|torch)==' requirements.lock >numerics.lock
+	grep -E '^(ftfy|numpy|regex|safetensors|tokenizers|torch)==' requirements.lock >numerics.lock
 
 # nvidia, cuda and triton are left out: torch's own metadata pins them where its CUDA build is installed
 COMPILE = uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest --no-header --no-annotate

@@ -31,7 +31,8 @@ def steps(keep: bool) -> None:
     from reprolm.data.shards import Tokens
     from reprolm.model.config import ModelConfig
     from reprolm.train.config import TrainConfig
-    from reprolm.train.loop import Run, Trainer
+    from reprolm.train.loop import Trainer
+    from reprolm.train.run import Run
 
     if not keep:
         devices._keep_memory = lambda: None

@@ -105,7 +105,7 @@ def spent() -> dict[str, float]:
     return {"cpu": cpu, "peak_mb": peak / 1000}
 
 
-ALL = ("download", "tokenizer", "encode")
+ALL = ("download", "encode")
 
 
 def measured(name: str, folder: Path, text: Path, kind: str) -> dict[str, float]:
@@ -130,16 +130,16 @@ def measured(name: str, folder: Path, text: Path, kind: str) -> dict[str, float]
 
 
 def row(title: str, text: Path, kind: str, places: Path, parts: Sequence[str] = ALL) -> None:
+    """One line of the table; the vocabulary is that of ordinary text."""
     with tempfile.TemporaryDirectory(dir=places) as name:
         folder = Path(name)
-        found = {part: measured(part, folder, text, kind) for part in parts}
+        if "encode" in parts:
+            for part in ("download", "tokenizer"):
+                measured(part, folder, places / "text.txt", kind)
+        found = [measured(part, folder, text, kind) for part in parts]
     cells = [title]
-    for part in [part for part in parts if part != "tokenizer"]:
-        cells += [
-            f"{found[part]['seconds']:.1f}",
-            f"{found[part]['cpu']:.1f}",
-            f"{found[part]['peak_mb']:.0f}",
-        ]
+    for took in found:
+        cells += [f"{took['seconds']:.1f}", f"{took['cpu']:.1f}", f"{took['peak_mb']:.0f}"]
     print("| " + " | ".join(cells) + " |", flush=True)
 
 
@@ -157,7 +157,7 @@ def main() -> None:
         return
     print(f"tokenizer.kind {options.kind}, {os.cpu_count()} cores\n")
     parts = ALL[:1] if options.download else ALL
-    names = ["text", *(f"{part} s | CPU s | peak MB" for part in parts if part != "tokenizer")]
+    names = ["text", *(f"{part} s | CPU s | peak MB" for part in parts)]
     print(f"| {' | '.join(names)} |\n{'|---' * (1 + 3 * (len(names) - 1))}|")
     with tempfile.TemporaryDirectory() as name:
         places = Path(name)
@@ -166,8 +166,10 @@ def main() -> None:
             row(f"{megabytes} MB", places / "text.txt", options.kind, places, parts)
             write_documents(places / DOCUMENTS, places / "text.txt")
             row(f"{megabytes} MB in documents", places / DOCUMENTS, options.kind, places, parts)
-        for title, text in shapes(places, 10 * min(options.megabytes) * MB):
-            row(f"{title} (character)", text, "character", places, parts)
+        write(places / "text.txt", min(options.megabytes) * MB)
+        for times in (10, 20):
+            for title, text in shapes(places, times * min(options.megabytes) * MB):
+                row(title, text, options.kind, places, parts)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,10 @@ def peak_bytes(on: torch.device) -> int:
     """The most memory so far: of tensors on a GPU, else of this process."""
     if on.type == "cuda":
         return torch.cuda.max_memory_allocated(on)
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # not `ru_maxrss`, which a process inherits from the one that started it
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
 

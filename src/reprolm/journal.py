@@ -4,6 +4,7 @@ One record is one line, `<crc32 of the JSON, 8 hex digits> <JSON>`, appended wit
 """
 
 import errno
+import itertools
 import json
 import os
 import zlib
@@ -33,14 +34,17 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     return record
 
 
-def read(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """The records from byte `offset` on, and the offset behind the last; reading stops at a damaged line."""
+def read(path: Path, offset: int = 0, most: int | None = None) -> tuple[list[dict[str, Any]], int]:
+    """The records from byte `offset` on, at most so many, and the offset behind the last.
+
+    Reading stops at a damaged line.
+    """
     records: list[dict[str, Any]] = []
     if not path.is_file():
         return records, offset
     with path.open("rb") as file:
         file.seek(offset)
-        for line in file:
+        for line in itertools.islice(file, most):
             record = _parsed(line)
             if record is None:
                 break

@@ -95,7 +95,9 @@ def sections_read(stage: str) -> set[str]:
 def uses_numerics(deps: list[str]) -> bool:
     """Whether a stage computes with the packages whose versions change bits."""
     return any(
-        {"torch", "numpy", "tokenizers"} & third_party(ROOT / dep) for dep in deps if dep.endswith(".py")
+        {"ftfy", "numpy", "regex", "tokenizers", "torch"} & third_party(ROOT / dep)
+        for dep in deps
+        if dep.endswith(".py")
     )
 
 

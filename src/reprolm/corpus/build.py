@@ -136,7 +136,7 @@ def build(config: DataConfig, out: Path, root: Path) -> dict[str, Any]:
         (directory / REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
     metrics = {"documents": spool.documents, "duplicate_documents": copies.duplicates}
     metrics |= {
-        "near_duplicate_documents": len(copies.near),
+        "near_duplicate_documents": copies.near,
         "repaired_documents": hygiene.repaired_documents,
     }
     return metrics | _metrics(splits)

@@ -32,12 +32,17 @@ class Copies:
         self.by = unit(config.split, spool.documents)
         self._borders = by_document(spool.records, config.split) if self.by == "document" else []
         self.duplicates, self._repeated = repeated(spool.digests, spool.documents)
-        self.near: dict[int, float] = {}
+        self._near = np.zeros(0, dtype=np.bool_)
         self._means: dict[str, float] = {}
         self._examples: list[dict[str, Any]] = []
         if self.duplicates and config.hygiene.duplicates == "refuse":
             raise refuse("data", "holds documents twice", got=self.duplicates, want="each document once, or "
                          "data.hygiene.duplicates: repair")  # fmt: skip
+
+    @property
+    def near(self) -> int:
+        """How many held-out documents stand in train by half or more."""
+        return int(self._near.sum())
 
     def train(self) -> Iterator[memoryview]:
         """What is kept for training."""
@@ -45,9 +50,9 @@ class Copies:
 
     def held_out(self) -> Iterator[tuple[int, memoryview]]:
         """What is kept for the other splits, each text with its split."""
-        near = self.near if self._config.hygiene.near_duplicates == "repair" else {}
+        repaired = self._config.hygiene.near_duplicates == "repair"
         for place, (_, split, text) in enumerate(self._held_out()):
-            if place not in near:
+            if not (repaired and self._near[place]):
                 yield split, text
 
     def compare(self, train: memoryview) -> None:
@@ -58,23 +63,21 @@ class Copies:
         """
         size = sum(len(text) for _, _, text in self._held_out())
         shares = overlaps((text for _, _, text in self._held_out()), train, size)
-        splits = np.zeros(len(shares), dtype=np.int8)
-        for place, (share, (number, split, text)) in enumerate(zip(shares, self._held_out(), strict=True)):
+        self._near, splits = shares >= NEAR, np.zeros(len(shares), dtype=np.int8)
+        for place, (number, split, text) in enumerate(self._held_out()):
             splits[place] = split
-            if share >= NEAR:
-                self.near[place] = float(share)
-                if len(self._examples) < MOST_EXAMPLES:
-                    start = bytes(text[: 4 * EXAMPLE_CHARACTERS]).decode("utf-8", "replace")
-                    shown = {
-                        "document": number,
-                        "share_in_train": float(share),
-                        "text": start[:EXAMPLE_CHARACTERS],
-                    }
-                    self._examples.append(shown)
+            if self._near[place] and len(self._examples) < MOST_EXAMPLES:
+                start = bytes(text[: 4 * EXAMPLE_CHARACTERS]).decode("utf-8", "replace")
+                shown = {
+                    "document": number,
+                    "share_in_train": float(shares[place]),
+                    "text": start[:EXAMPLE_CHARACTERS],
+                }
+                self._examples.append(shown)
         told = [(name, shares[(splits == i) & ~np.isnan(shares)]) for i, name in enumerate(SPLITS)]
         self._means = {name: float(of.mean()) for name, of in told if len(of)}
         if self.near and self._config.hygiene.near_duplicates == "refuse":
-            raise refuse("data", "holds documents of which half stands in another split", got=len(self.near),
+            raise refuse("data", "holds documents of which half stands in another split", got=self.near,
                          want="none, or data.hygiene.near_duplicates: repair")  # fmt: skip
 
     def report(self) -> dict[str, Any]:
@@ -82,7 +85,7 @@ class Copies:
         return {
             "duplicates": self.duplicates,
             "near_duplicates": {
-                "documents": len(self.near),
+                "documents": self.near,
                 "share_in_train": self._means,
                 "examples": self._examples,
             },

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from reprolm.corpus.text import FORGET_BYTES, forget
 
 PIECE_BYTES = 1 << 16
-_CUT = re.compile(r"(?<=\S)[ \n]")
+LONGEST_CHARACTER_BYTES = 4
+_CUT = re.compile(r"(?<=\S) |(?<=[^\W_])\n")
 
 
 def pieces(document: bytes | memoryview) -> Iterator[str]:
@@ -19,9 +20,7 @@ def pieces(document: bytes | memoryview) -> Iterator[str]:
     """
     view, start = memoryview(document), 0
     while len(view) - start > PIECE_BYTES:
-        end = start + PIECE_BYTES
-        while view[end] & 0b1100_0000 == 0b1000_0000:
-            end -= 1
+        end = start + _boundary(view[start : start + PIECE_BYTES + 1])
         text = str(view[start:end], "utf-8", "surrogateescape")
         text = text[: _cut(text)]
         yield text
@@ -30,6 +29,15 @@ def pieces(document: bytes | memoryview) -> Iterator[str]:
             forget(view)
     if start < len(view):
         yield str(view[start:], "utf-8", "surrogateescape")
+
+
+def _boundary(view: memoryview) -> int:
+    """The last place before the end where a character begins; the end where the bytes are no UTF-8."""
+    end = len(view) - 1
+    for at in range(end, max(0, end - LONGEST_CHARACTER_BYTES), -1):
+        if view[at] & 0b1100_0000 != 0b1000_0000:
+            return at
+    return end
 
 
 def _cut(text: str) -> int:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
 
 SHIPPED = "shipped.json"
+MOST_RECORDS_A_TIME = 2000
 MOST_POINTS_A_BATCH = 1000
 MOST_WORDS_A_BATCH = 100
 LONGEST_DIGEST = 36
@@ -117,16 +118,18 @@ class Mirror:
             MlflowException: the store does not answer, or refuses.
         """
         departed = self._known.departed()
-        records, offset = read(self.directory / JOURNAL, self.shipped.offset)
-        before = asdict(self.shipped)
-        if records:
-            self._send(records)
-            self.shipped.offset = offset
+        before, news = asdict(self.shipped), False
+        while (part := read(self.directory / JOURNAL, self.shipped.offset, MOST_RECORDS_A_TIME))[0]:
+            self._send(part[0])
+            self.shipped.offset, news = part[1], True
+            # a store that is there for a moment now and then takes a long journal piece by piece
+            self.shipped.save(self.directory)
+            before = asdict(self.shipped)
         status = self._known.status(departed)
         if self.shipped.run and status != self.shipped.status:
             self._conclude(status, departed[0])
             self.shipped.status = status
-        self.shipped.over = departed[1] and not records
+        self.shipped.over = departed[1] and not news
         self.shipped.error = ""
         if asdict(self.shipped) != before:
             self.shipped.save(self.directory)

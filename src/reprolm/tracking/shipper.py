@@ -31,6 +31,8 @@ LONGEST_PAUSE_SECONDS = 15.0
 GIVE_UP_SECONDS = 60.0
 FLUSH_SECONDS = 10.0
 KEPT_EXECUTIONS = 50
+PATIENCE = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+LONGEST_PATIENCE_SECONDS = 60
 NICENESS = 10
 
 
@@ -119,6 +121,7 @@ class Shipping:
                 traceback.print_exc()
                 self._failed(directory, error)
                 mirror, failures = None, failures + 1
+                _wait_longer()
                 pause = min(LONGEST_PAUSE_SECONDS, LOOK_EVERY_SECONDS * 2**failures)
                 if _hopeless(directory, time.monotonic() - answered):
                     return
@@ -144,6 +147,12 @@ class Shipping:
         for directory in done[:-KEPT_EXECUTIONS]:
             prune(directory)
         return True
+
+
+def _wait_longer() -> None:
+    """Doubles the time that a server has for an answer: one that is merely slow shall get everything too."""
+    if PATIENCE in os.environ:
+        os.environ[PATIENCE] = str(min(LONGEST_PATIENCE_SECONDS, 2 * int(os.environ[PATIENCE])))
 
 
 def _hopeless(directory: Path, silent_seconds: float) -> bool:
