@@ -19,7 +19,9 @@ PREFIX = 9
 
 def _line(record: dict[str, Any]) -> bytes:
     # NaN and Infinity are kept as Python's JSON writes them: the journal holds the truth
-    body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    # half of a surrogate pair, as file names may hold it, becomes the escape that JSON has for it
+    body = text.encode(errors="backslashreplace")
     return b"%08x " % zlib.crc32(body) + body + b"\n"
 
 

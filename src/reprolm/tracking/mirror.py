@@ -78,9 +78,10 @@ def execution_of(directory: Path) -> Execution | None:
     return Execution.from_record(records[0]["execution"]) if records else None
 
 
-def note_failure(directory: Path, error: Exception) -> None:
-    """Keeps why nothing was sent; what was not acknowledged will be sent again."""
+def note_failure(directory: Path, error: Exception) -> bool:
+    """Keeps why nothing was sent, and tells whether that is news; what was not acknowledged is sent again."""
     shipped = Shipped.of(directory)
+    before = shipped.error
     if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
         # the store was replaced: the run is made anew
         shipped = Shipped()
@@ -88,6 +89,7 @@ def note_failure(directory: Path, error: Exception) -> None:
     shipped.over = bool(shipped.run) and shipped.run in str(error) and DELETED in str(error)
     shipped.error = redacted(f"{type(error).__name__}: {error}")[:200]
     shipped.save(directory)
+    return shipped.error != before
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -141,6 +143,7 @@ class Mirror:
         parcel = self._known.take(records)
         if not self.shipped.run:
             self.shipped.run = self._run(parcel)
+            self.shipped.save(self.directory)
         run, client = self.shipped.run, self._client
         for names in _batches(parcel.params.items(), MOST_WORDS_A_BATCH):
             step("ship")
@@ -155,12 +158,18 @@ class Mirror:
         if data := [*data, *map(_dataset, parcel.datasets)]:
             step("ship")
             client.log_inputs(run, datasets=data)
-        for path in parcel.files:
-            if not (self.directory / FILES / path).is_file():
-                continue
+        self._send_files([path for path in parcel.files if (self.directory / FILES / path).is_file()])
+
+    def _send_files(self, paths: list[Path]) -> None:
+        run, client = self.shipped.run, self._client
+        for path in paths:
             step("ship")
-            folder = path.parent.as_posix()
-            client.log_artifact(run, str(self.directory / FILES / path), None if folder == "." else folder)
+            client.log_artifact(run, str(self.directory / FILES / path), _folder(path))
+        # a proxy between may answer in the place of MLflow, which takes any answer to a file for success
+        for folder in {_folder(path) for path in paths}:
+            there = {entry.path for entry in client.list_artifacts(run, folder)}
+            if lost := [str(path) for path in paths if _folder(path) == folder and str(path) not in there]:
+                raise ConnectionError(f"{lost[0]} was sent and is not there")
 
     def _run(self, parcel: Parcel) -> str:
         """The run of this execution: that which bears its tag, else a new one."""
@@ -208,6 +217,11 @@ class Mirror:
             self._client.update_run(run, status)
         else:
             self._client.set_terminated(run, status, self._known.last_at)
+
+
+def _folder(path: Path) -> str | None:
+    """Where a run shows a file; None: at its top."""
+    return None if path.parent == Path() else path.parent.as_posix()
 
 
 def _dataset(entry: dict[str, str]) -> "DatasetInput":

@@ -84,8 +84,11 @@ class Shipping:
         return Mirror(directory, self._to)
 
     def _failed(self, directory: Path, error: Exception) -> None:
-        note_failure(directory, error)
-        self._to = None
+        if note_failure(directory, error):
+            traceback.print_exception(error)
+        # where MLflow answered, its experiment may be another by now; else to ask for it costs only time
+        if answered(error):
+            self._to = None
 
     def once(self, directory: Path) -> None:
         """Sends what MLflow lacks of an execution.
@@ -118,7 +121,6 @@ class Shipping:
                 failures, answered = 0, time.monotonic()
                 swept = swept or self.sweep()
             except Exception as error:
-                traceback.print_exc()
                 self._failed(directory, error)
                 mirror, failures = None, failures + 1
                 _wait_longer()
@@ -140,7 +142,6 @@ class Shipping:
             except ReprolmError:
                 continue
             except Exception as error:
-                traceback.print_exc()
                 if not answered(error):
                     break
         done = [path for path in _directories(self._root) if Shipped.of(path).over and not pending(path)]
