@@ -6,10 +6,12 @@ from pathlib import Path
 import _stage
 from reprolm.model.config import ModelConfig
 from reprolm.store import directory_digest, locked, publish_json, verified
+from reprolm.tracking.forensics import decoder
 from reprolm.tracking.stage import Stage
 from reprolm.train.config import TrainConfig
 
 MODEL, TOKENS, CURVE = Path("models/model"), Path("data/tokens"), Path("plots/train.csv")
+TOKENIZER, RECORD = Path("data/tokenizer"), Path("reports/train")
 
 
 def main(stage: Stage) -> None:
@@ -20,7 +22,7 @@ def main(stage: Stage) -> None:
     from reprolm.train import finished
     from reprolm.train.key import checkpoint_key
     from reprolm.train.loop import Trainer
-    from reprolm.train.publish import numbers, publish_curve, publish_model
+    from reprolm.train.publish import numbers, publish, speed
     from reprolm.train.run import Run
 
     tokens, on = verified(TOKENS), device(threads)
@@ -31,14 +33,14 @@ def main(stage: Stage) -> None:
     directory = stage.root / ".reprolm" / "checkpoints" / key
     with locked(directory, wait=lambda holder: print(f"train: waits for {holder}, which trains the same")):
         publish_json(directory / "fingerprint.json", bits)
-        trainer = Trainer(run, directory, stage)
+        trainer = Trainer(run, directory, stage, decoder(TOKENIZER, training.tokenizer_digest))
         began = trainer.state.step
         since = time.monotonic()
-        trainer.fit()
+        with stage.shown_if_it_fails(trainer.forensics):
+            trainer.fit()
         took = {"fit_seconds": time.monotonic() - since, "peak_bytes": peak_bytes(on)}
         stage.metrics(numbers(trainer))
-        publish_curve(trainer, CURVE)
-        publish_model(trainer, MODEL, {"tokenizer": training.tokenizer_digest, "windows": train.windows})
+        publish(trainer, CURVE, RECORD, MODEL)
         finished.mark(directory, directory_digest(MODEL))
         finished.remove(directory.parent, but=directory)
     if began == 0:
@@ -47,6 +49,8 @@ def main(stage: Stage) -> None:
     stage.tag("resumed_from_step", str(began))
     stage.tag("micro_batch_size", str(trainer.step.micro_batch_size))
     stage.artifact(CURVE, "plots")
+    stage.artifacts(RECORD)
+    stage.text(speed(trainer), Path("train/speed.csv"))
     stage.outputs({"model": directory_digest(MODEL)})
 
 

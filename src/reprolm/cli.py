@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from reprolm.errors import guarded
+from reprolm.lineage.command import install as install_lineage
+from reprolm.registry.command import install as install_registry
 
 # without rich a message stays on its line, however narrow the terminal
 app = typer.Typer(
@@ -20,6 +22,8 @@ export_app = typer.Typer(no_args_is_help=True, help="Writes a model in the forma
 app.add_typer(export_app, name="export")
 Variants = Annotated[list[str] | None, typer.Option("--variant", help="may be given several times")]
 Size = Annotated[str | None, typer.Option("--size", help="smoke: runs in a minute on a laptop")]
+install_lineage(app)
+install_registry(app)
 
 
 @app.callback()
@@ -80,6 +84,36 @@ def sync() -> None:
     from reprolm.tracking.shipper import sync as ship
 
     ship(_root())
+
+
+@app.command()
+def verify(
+    one: Annotated[
+        str | None, typer.Argument(help="a run of MLflow, a folder, a git revision or DVC experiment")
+    ] = None,
+    other: Annotated[str | None, typer.Argument(help="what to compare it with; this workspace")] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="rehashes all that DVC believes unread")] = False,
+) -> None:
+    """Says where two trained models part: first other weights, batch or loss, and what they came from.
+
+    Exit 0 where weights, batches and losses are the same to the bit, else 1. With --deep and no model, names
+    each file of cache, workspace and manifests whose bytes are wrong (exit 76).
+    """
+    if deep != (one is None):
+        raise typer.BadParameter("takes either models to compare, or --deep")
+    if one is None:
+        from reprolm.lineage.deep import verify as rehash
+
+        rehash(_root())
+        return
+    from reprolm.diagnose.compare import compare
+    from reprolm.tracking.kept import kept
+
+    root = _root()
+    verdict = compare(kept(root, one), kept(root, other or str(root)))
+    print("\n".join(["the same" if verdict.same else "not the same", *verdict.lines]))
+    if not verdict.same:
+        raise typer.Exit(1)
 
 
 @app.command()

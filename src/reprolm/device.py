@@ -57,6 +57,24 @@ def peak_bytes(on: torch.device) -> int:
     return most if sys.platform == "darwin" else most * 1024
 
 
+PEAK_TFLOPS = {
+    # by the makers' sheets, dense: float32 outside tensor cores; bfloat16 and float16 in them
+    "H200": (67.0, 989.0), "H100 PCIe": (51.0, 756.0), "H100": (67.0, 989.0), "A100": (19.5, 312.0),
+    "L40S": (91.6, 362.0), "L4": (30.3, 121.0), "A10G": (35.0, 70.0), "V100": (15.7, 125.0),
+    "T4": (8.1, 65.0),
+}  # fmt: skip
+"""Operations a second by what a device's name contains, in 10¹²; the first that fits counts."""
+
+
+def peak_flops(on: torch.device, dtype: torch.dtype) -> float | None:
+    """The most operations a second that a device can do in a type; None where that is unknown."""
+    if on.type != "cuda":
+        return None
+    words = torch.cuda.get_device_name(on).replace("-", " ")
+    plain, half = next((peak for name, peak in PEAK_TFLOPS.items() if name in words), (0.0, 0.0))
+    return 1e12 * (plain if dtype == torch.float32 else half) or None
+
+
 def fingerprint(on: torch.device, threads: int) -> dict[str, Any]:
     """Everything about machine and versions that changes bits; runs of one fingerprint are byte-identical."""
     return {

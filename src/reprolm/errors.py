@@ -47,10 +47,13 @@ class Problem:
     what: str
     got: object = None
     want: str = ""
+    see: str = ""
+    """Where to look further."""
 
     def __str__(self) -> str:
         parts = [f"got {shown(self.got)}"] if self.got is not None else []
         parts += [f"want {self.want}"] if self.want else []
+        parts += [f"look into {self.see}"] if self.see else []
         return f"{self.where}: {self.what}" + (f" ({'; '.join(parts)})" if parts else "")
 
 

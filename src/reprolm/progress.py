@@ -22,19 +22,25 @@ class Progress:
         )  # fmt: skip
         self._label, self._total, self._unit, self._done, self._before = label, total, unit, done, done
         self._started = time.monotonic()
+        self._numbers: dict[str, float | str] = {}
 
     def advance(self, count: int = 1, **numbers: float | str) -> None:
-        """Adds finished work."""
+        """Adds finished work; numbers are shown until they are given anew."""
         self._done += count
+        self._numbers |= numbers
         if not self._plain:
             if numbers:
-                self._bar.set_postfix(
-                    {k: v if isinstance(v, str) else f"{v:.4g}" for k, v in numbers.items()}, refresh=False
-                )
+                shown = {k: v if isinstance(v, str) else f"{v:.4g}" for k, v in self._numbers.items()}
+                self._bar.set_postfix(shown, refresh=False)
             self._bar.update(count)
         elif time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_EVERY_SECONDS
-            print(self._line(numbers), file=sys.stderr, flush=True)
+            print(self._line(self._numbers), file=sys.stderr, flush=True)
+
+    def say(self, text: str) -> None:
+        """A line of its own, above the bar."""
+        self._bar.write(text, file=sys.stderr)
+        sys.stderr.flush()
 
     def _line(self, numbers: dict[str, float | str]) -> str:
         rate = (self._done - self._before) / max(time.monotonic() - self._started, 1e-9)

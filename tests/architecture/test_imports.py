@@ -26,9 +26,10 @@ ALLOWED: dict[str, set[str]] = {
     "data": BELOW | {"tokenizers", "corpus.read"},
     "generate": BELOW | {"model"},
     "evaluate": BELOW | {"corpus", "data", "generate", "model", "tokenizers"},
-    "train": BELOW | {"data", "model", "optim", "evaluate.loss"},
-    "tracking": BELOW | {"params"},
-    "report": BELOW | {"evaluate", "tracking"},
+    "diagnose": BELOW | {"model"},
+    "train": BELOW | {"data", "diagnose", "model", "optim", "evaluate.loss"},
+    "tracking": BELOW | {"params", "diagnose.compare", "tokenizers.load"},
+    "report": BELOW | {"diagnose.events", "evaluate", "tracking"},
 }
 CONFIGS = sorted(PACKAGE.glob("*/config.py"))
 

@@ -14,7 +14,8 @@ STAGES = ["check", "download", "train_tokenizer", "encode", "train", "evaluate",
 OUTPUTS = [
     "data/corpus/train.txt", "data/tokenizer/tokenizer.json", "data/tokens/tokens.json",
     "models/model/model.safetensors", "models/model/config.json", "plots/train.csv", "reports/index.html",
-    "reports/samples/samples.json", "reports/evaluate/by_position.csv",
+    "reports/samples/samples.json", "reports/evaluate/by_position.csv", "reports/train/certificate.json",
+    "reports/train/events.jsonl", "reports/train/steps.csv",
     *(f"metrics/{stage}.json" for stage in STAGES[1:-1]),
 ]  # fmt: skip
 
@@ -22,7 +23,14 @@ OUTPUTS = [
 def test_every_stage_runs_once_and_leaves_what_scripts_of_others_rely_on(finished: Workspace) -> None:
     assert finished.ran(finished.output) == STAGES  # type: ignore[attr-defined]
     assert not [name for name in OUTPUTS if not (finished.path / name).is_file()]
-    for directory in ("data/corpus", "data/tokenizer", "data/tokens", "models/model", "reports/samples"):
+    for directory in (
+        "data/corpus",
+        "data/tokenizer",
+        "data/tokens",
+        "models/model",
+        "reports/samples",
+        "reports/train",
+    ):
         verified(finished.path / directory)
 
 
@@ -106,3 +114,28 @@ def test_a_clone_makes_the_same_bytes(finished: Workspace, tmp_path: Path) -> No
     assert clone.status() == ""
     pages = [(place.path / "reports" / "index.html").read_bytes() for place in (finished, clone)]
     assert pages[0] == pages[1]
+
+
+def test_a_run_of_mlflow_and_a_revision_are_compared_with_what_lies_here(work: Workspace) -> None:
+    work.run("dvc", "exp", "run", "-S", "train.learning_rate=0.02", "-n", "slower", "train")
+    (run,) = work.runs()
+    assert work.run("reprolm", "verify", run.info.run_id).startswith("the same\n")
+    for other in ("HEAD", "slower"):
+        told = work.run("reprolm", "verify", run.info.run_id, other, code=int(other == "HEAD"))
+        assert ("params differ: train.learning_rate 0.02 | 0.03" in told) == (other == "HEAD")
+    assert "keeps no certificate" in work.run("reprolm", "verify", "no-such-revision", code=66)
+
+
+def test_a_run_that_diverges_is_one_line_and_a_bundle_in_mlflow(work: Workspace) -> None:
+    steps = {"train.optimizer": "sgd", "train.max_grad_norm": None, "train.learning_rate": 1e9}
+    work.edit(steps)
+    told = work.run("dvc", "repro", "train", code=255)
+    (line,) = [line for line in told.splitlines() if line.startswith("reprolm: error:")]
+    assert "NONFINITE" in line
+    assert ".reprolm/checkpoints/" in line
+    run = work.runs()[-1]
+    assert run.data.tags["exit"] == "72"
+    names = {each.path for each in work.client().list_artifacts(run.info.run_id, "forensics")}
+    assert {"forensics/batch.txt", "forensics/norms.csv", "forensics/events.jsonl"} <= names
+    text = Path(work.client().download_artifacts(run.info.run_id, "forensics/batch.txt")).read_text()
+    assert " the " in text

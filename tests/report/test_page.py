@@ -206,7 +206,7 @@ def test_an_empty_folder_and_no_parameters_give_a_page(tmp_path: Path) -> None:
     ],
 )
 def test_the_headline_says_what_is_known(metrics: dict[str, dict[str, Any]], headline: str) -> None:
-    assert page.headline(Inputs(metrics, {}, {}, {}, [])) == headline
+    assert page.headline(Inputs(metrics, {}, {}, {}, [], [], {})) == headline
 
 
 def test_numbers_that_the_page_does_not_know_are_shown_all_the_same(
@@ -220,7 +220,7 @@ def test_numbers_that_the_page_does_not_know_are_shown_all_the_same(
 
 
 def test_bars_are_sorted_and_the_longest_is_whole() -> None:
-    found = page.bars(Inputs({"evaluate": METRICS["evaluate"]}, {}, {}, {}, []))
+    found = page.bars(Inputs({"evaluate": METRICS["evaluate"]}, {}, {}, {}, [], [], {}))
     assert [bar.name for bar in found] == ["uniform", "unigram", "bigram", "gzip", "this model", "xz"]
     assert found[0].percent == "100.00"
     assert [bar.name for bar in found if bar.ours] == ["this model"]

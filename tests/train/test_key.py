@@ -26,6 +26,11 @@ OTHER: dict[str, Any] = {
     "sgd": {"momentum": 0.5, "nesterov": True}, "lion": {"beta1": 0.5, "beta2": 0.5},
     "muon": {"learning_rate": 0.5, "momentum": 0.5, "newton_schulz_steps": 7},
     "wsd": {"decay_share": 0.5, "decay": "linear"}, "inverse_square_root": {"timescale_steps": 5},
+    "range": {"lowest_share": 0.5},
+    "events": {
+        "on_divergence": "record", "spike_sigmas": 3.0, "spike_share": 0.5, "diverged_share": 0.5,
+        "plateau_share": 0.5, "explosion_factor": 5.0,
+    },
     "plateau": {"factor": 0.25, "patience_validations": 5, "threshold": 0.5},
 }  # fmt: skip
 

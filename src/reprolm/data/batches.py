@@ -7,7 +7,7 @@ import numpy as np
 
 from reprolm.data.permutation import Permutation
 from reprolm.data.shards import Array, Tokens
-from reprolm.data.windows import IGNORED, Laid, Packed, Padded
+from reprolm.data.windows import IGNORED, Laid, Packed, Padded, numbered
 from reprolm.seeds import stream
 
 
@@ -41,6 +41,7 @@ class Batches:
         sampling: str = "permutation",
     ) -> None:  # fmt: skip
         self._windows = (Padded if laid == "padded" else Packed)(tokens, context_length)
+        self._tokens = tokens
         self._seed, self._isolated, self._drawn = seed, laid == "isolated", sampling == "with_replacement"
         self.batch_size, self.context_length = batch_size, context_length
         self.windows = self._windows.count
@@ -83,6 +84,14 @@ class Batches:
             inputs[beyond], targets[beyond] = 0, IGNORED
         documents = self._windows.documents(starts, width) if self._isolated else None
         return Batch(inputs, targets, int(lengths.sum()), documents)
+
+    def documents(self, step: int) -> list[int]:
+        """The numbers of the documents, from 1, that the batch at `step` was taken from."""
+        starts = self.starts(step, 0, self.batch_size)
+        first, last = (
+            numbered(self._tokens, at).tolist() for at in (starts, starts + self._windows.lengths(starts) - 1)
+        )
+        return sorted({number for a, b in zip(first, last, strict=True) for number in range(a, b + 1)})
 
     def at(self, step: int) -> Batch:
         """The batch at `step`, each part [batch_size, context_length]."""

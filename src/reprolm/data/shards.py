@@ -70,7 +70,7 @@ class Tokens:
         vocabulary = Vocabulary(
             account["vocab_size"], account["end_of_document"], account["tokenizer_digest"]
         )
-        self.split = split
+        self.directory, self.split = directory, split
         self.vocab_size = vocabulary.vocab_size
         self.end_of_document = vocabulary.end_of_document
         self.tokenizer_digest = vocabulary.tokenizer_digest

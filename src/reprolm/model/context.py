@@ -34,6 +34,11 @@ class Trace:
         return torch.stack([layer.balance for layer in self.routing]).mean()
 
     @property
+    def load(self) -> Float[Tensor, "L E"]:
+        """The load of each expert, layer by layer."""
+        return torch.stack([layer.load for layer in self.routing])
+
+    @property
     def heaviest_load(self) -> Float[Tensor, ""]:
         """The load of the busiest expert in units of an equal share: from 1 to E, mean over layers."""
         return torch.stack([len(layer.load) * layer.load.max() for layer in self.routing]).mean()

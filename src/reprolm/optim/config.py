@@ -73,6 +73,13 @@ class PlateauConfig(Config):
     """How much lower than the best a loss must be to count as better, as a share of it."""
 
 
+class RangeConfig(Config):
+    """Options of `train.schedule: range`."""
+
+    lowest_share: float = Field(gt=0, lt=1)
+    """Where the rate begins, as a share of its peak."""
+
+
 class OptimConfig(Config):
     """The part of section `train` that says how weights move."""
 
@@ -87,10 +94,11 @@ class OptimConfig(Config):
     muon: MuonConfig
     ema_decay: float | None = Field(gt=0, lt=1)
     """Of the average of weights over the steps, which is what is validated and kept; null: off."""
-    schedule: Literal["constant", "linear", "cosine", "wsd", "inverse_square_root", "plateau"]
+    schedule: Literal["constant", "linear", "cosine", "wsd", "inverse_square_root", "plateau", "range"]
     wsd: WsdConfig
     inverse_square_root: InverseSquareRootConfig
     plateau: PlateauConfig
+    range: RangeConfig
     warmup_steps: int = Field(ge=0)
     final_learning_rate_share: float = Field(ge=0, le=1)
 

@@ -49,13 +49,25 @@ class Schedule:
 
 
 def share(config: OptimConfig, step: int, steps: int) -> float:
-    """Rises from 1 / `warmup_steps` to 1, then falls towards `final_learning_rate_share` as the kind says."""
+    """Rises from 1 / `warmup_steps` to 1, then falls towards `final_learning_rate_share` as the kind says.
+
+    `range` alone rises all the time: the same factor a step, from `lowest_share` to 1.
+    """
+    if config.schedule == "range":
+        return _range(config, step, steps)
     warmup = config.warmup_steps
     if step < warmup:
         return (step + 1) / warmup
     after = step + 1 - warmup
     done = after / max(1, steps - warmup)
     return 1 - (1 - config.final_learning_rate_share) * FALLS[config.schedule](config, after, done)
+
+
+def _range(config: OptimConfig, step: int, steps: int) -> float:
+    """The range test of learning rates (Smith 2017, arXiv:1506.01186), in which every rate has its step."""
+    done = step / max(1, steps - 1)
+    share: float = config.range.lowest_share ** (1 - done)
+    return share
 
 
 def _flat(config: OptimConfig, after: int, done: float) -> float:  # noqa: ARG001

@@ -1,5 +1,7 @@
 """The figures of the page; each is None where nothing was measured."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,7 +19,7 @@ from reprolm.report.drawing import (
     panel,
     tokens_axis,
 )
-from reprolm.report.inputs import Columns, Floats
+from reprolm.report.inputs import Columns, Event, Floats
 
 MOST_POINTS = 800
 MOST_DOTS = 60
@@ -64,8 +66,11 @@ def smoothing_window(columns: Columns) -> int:
     return max(len(_measured(columns, "tokens", "train_loss")[0]) // 40, 1) | 1
 
 
-def loss(columns: Columns) -> Drawing | None:
-    """Training and validation loss against tokens; the start may run off the top, so that the end is seen."""
+def loss(columns: Columns, events: Sequence[Event] = ()) -> Drawing | None:
+    """Training and validation loss against tokens; the start may run off the top, so that the end is seen.
+
+    Each event is a mark at its step.
+    """
     tokens, train = _measured(columns, "tokens", "train_loss")
     at, validation = _measured(columns, "tokens", "validation_loss")
     if not len(tokens) and not len(at):
@@ -84,10 +89,28 @@ def loss(columns: Columns) -> Drawing | None:
         axes.plot(*thinned(tokens, train), color=MUTED, linewidth=0.7, alpha=0.45)
         axes.plot(*thinned(tokens, smooth), color=INK, linewidth=1.6)
         _validation_line(axes, at, validation)
+        _mark(axes, columns, events)
         lines = (("train", smooth, INK), ("validation", validation, ACCENT))
         _name_ends(axes, [(name, float(line[-1]), colour) for name, line, colour in lines if len(line)])
 
     return drawing("loss", "Training and validation loss against tokens trained on", plot)
+
+
+def _mark(axes: Axes, columns: Columns, events: Sequence[Event]) -> None:
+    """Where each event began; the first of a kind has its name."""
+    steps, tokens = _measured(columns, "step", "tokens")
+    a_step = float(tokens[-1] / steps[-1]) if len(steps) and steps[-1] > 0 else 0.0
+    named: set[str] = set()
+    for event in events:
+        at = event.step * a_step
+        axes.axvline(at, color=MUTED, linewidth=1.0, linestyle=(0, (2, 3)))
+        if event.type not in named:
+            height, late = 4 + 13 * len(named), at > axes.get_xlim()[1] / 2
+            axes.annotate(
+                event.type, (at, 0), (-4 if late else 4, height), xycoords=("data", "axes fraction"),
+                textcoords="offset points", color=MUTED, fontsize=10, ha="right" if late else "left",
+            )  # fmt: skip
+        named.add(event.type)
 
 
 def _validation_line(axes: Axes, at: Floats, validation: Floats) -> None:

@@ -1,9 +1,10 @@
 """What the page is made of: the small files that the other stages left, each of which may be missing."""
 
 import csv
+import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ CURVES = "plots/train.csv"
 EVALUATION = "reports/evaluate"
 BY_POSITION = f"{EVALUATION}/by_position.csv"
 SAMPLES = "reports/samples"
+RECORD = "reports/train"
 RANKS = "data/tokenizer/ranks.csv"
 
 
@@ -35,6 +37,19 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Event:
+    """Something that happened in training, from step `step` to `last_step`."""
+
+    type: str
+    step: int
+    last_step: int
+    magnitude: float | None
+    loss: float | None
+    learning_rate: float
+    recovered_step: int | None = None
+
+
+@dataclass(frozen=True)
 class Inputs:
     """Everything found under the root; what is missing is empty."""
 
@@ -43,6 +58,8 @@ class Inputs:
     by_position: Columns
     ranks: Columns
     samples: list[Sample]
+    events: list[Event]
+    steps: Columns
 
 
 def gather(root: Path) -> Inputs:
@@ -52,7 +69,7 @@ def gather(root: Path) -> Inputs:
         ReprolmError: a file is there but is not what its stage writes (exit 76).
     """
     metrics = {stage: _mapping(root / f"metrics/{stage}.json") for stage in STAGES}
-    for published in (EVALUATION, SAMPLES):
+    for published in (EVALUATION, SAMPLES, RECORD):
         if (root / published / MANIFEST).is_file():
             verified(root / published)
     return Inputs(
@@ -61,6 +78,8 @@ def gather(root: Path) -> Inputs:
         by_position=read_columns(root / BY_POSITION),
         ranks=read_columns(root / RANKS),
         samples=_samples(root / SAMPLES / "samples.json"),
+        events=_events(root / RECORD / "events.jsonl"),
+        steps=read_columns(root / RECORD / "steps.csv"),
     )
 
 
@@ -98,6 +117,17 @@ def read_columns(path: Path) -> Columns:
                 raise refuse(where, "is not a row of numbers", got=str(error), exit=Exit.INTEGRITY) from error
     table = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
     return {name: table[:, column] for column, name in enumerate(names)}
+
+
+def _events(path: Path) -> list[Event]:
+    if not path.is_file():
+        return []
+    names = {field.name for field in fields(Event)}
+    try:
+        records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [Event(**{name: record[name] for name in names & set(record)}) for record in records]
+    except (ValueError, TypeError) as error:
+        raise refuse(str(path), "is not a list of events", got=error, exit=Exit.INTEGRITY) from error
 
 
 def _samples(path: Path) -> list[Sample]:

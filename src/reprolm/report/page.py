@@ -11,11 +11,12 @@ from typing import Any
 
 import jinja2
 
-from reprolm.report import figures, lineage, tables
-from reprolm.report.inputs import BY_POSITION, CURVES, SAMPLES, STAGES, Inputs, Sample, gather
+from reprolm.report import figures, lineage, rates, tables
+from reprolm.report.inputs import BY_POSITION, CURVES, RECORD, SAMPLES, STAGES, Inputs, Sample, gather
 from reprolm.store import publish_file
 
 MOST_SAMPLES = 24
+MOST_EVENTS = 20
 LONGEST_SAMPLE = 4000
 CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
 UNSHOWABLE = dict.fromkeys([*range(0x80, 0xA0), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF], 0xFFFD)
@@ -70,7 +71,10 @@ def render(params: Mapping[str, Any], root: Path) -> str:
         headline=headline(found),
         subtitle=_subtitle(params, found),
         tiles=tiles(found),
-        loss=figures.loss(found.curves),
+        loss=figures.loss(found.curves, found.events),
+        events=tables.of_events(found.events[:MOST_EVENTS]),
+        events_left_out=max(0, len(found.events) - MOST_EVENTS),
+        rates=rates.figure(found.steps, found.events) if params.get("train.schedule") == "range" else None,
         hidden_percent=f"{100 * figures.HIDDEN_START:g}",
         window=figures.smoothing_window(found.curves),
         optimisation=figures.optimisation(found.curves),
@@ -87,7 +91,12 @@ def render(params: Mapping[str, Any], root: Path) -> str:
         rails=lineage.rails(nodes),
         row_pixels=lineage.ROW_PIXELS,
         given=lineage.given(root),
-        paths={"curves": CURVES, "by_position": BY_POSITION, "samples": f"{SAMPLES}/samples.json"},
+        paths={
+            "curves": CURVES,
+            "by_position": BY_POSITION,
+            "events": f"{RECORD}/events.jsonl",
+            "samples": f"{SAMPLES}/samples.json",
+        },
     )
 
 

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reprolm.diagnose.events import MEANING
+from reprolm.report.inputs import Event
+
 LONGEST_VALUE = 400
 SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 BYTE_SCALES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
@@ -117,6 +120,19 @@ def _group(key: str, group: Mapping[str, Any]) -> Table:
         (words(key), *map(words, columns)),
         tuple((words(name), *(number(entry.get(c)) for c in columns)) for name, entry in group.items()),
     )
+
+
+def of_events(events: Sequence[Event]) -> Table | None:
+    """When what happened, and how bad it was; None where nothing did."""
+    rows = []
+    for event in events:
+        span = f"{event.step:,}" + (f" to {event.last_step:,}" if event.last_step > event.step else "")
+        back = f"; the average was back at step {event.recovered_step:,}" if event.recovered_step else ""
+        meaning = MEANING.get(event.type, "") + back  # type: ignore[call-overload]
+        numbers = (event.magnitude, event.loss, event.learning_rate)
+        rows.append((event.type, span, meaning, *map(number, numbers)))
+    columns = ("event", "steps", "meaning", "magnitude", "loss", "learning rate")
+    return Table("events", columns, tuple(rows)) if rows else None
 
 
 def of_parameters(params: Mapping[str, Any]) -> list[Table]:

@@ -7,7 +7,7 @@ all else replaces itself.
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,11 +17,12 @@ import psutil
 from reprolm.errors import ReprolmError
 from reprolm.journal import read
 from reprolm.store import publish_json, read_json, step
+from reprolm.tracking.completion import completed
 from reprolm.tracking.computed import computing_run
 from reprolm.tracking.destination import Destination
 from reprolm.tracking.identity import Execution, redacted
 from reprolm.tracking.record import FILES, JOURNAL
-from reprolm.tracking.translation import Parcel, Translation
+from reprolm.tracking.translation import LONGEST_TAG, Parcel, Translation, text
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
@@ -31,6 +32,8 @@ MOST_RECORDS_A_TIME = 2000
 MOST_POINTS_A_BATCH = 1000
 MOST_WORDS_A_BATCH = 100
 LONGEST_DIGEST = 36
+LONGEST_NAME = 250
+LONGEST_SOURCE = 1000
 RUNNING = "RUNNING"
 STAGE = "reprolm.stage"
 DELETED = "must be in the 'active' state"
@@ -127,7 +130,7 @@ class Mirror:
             # a store that is there for a moment now and then takes a long journal piece by piece
             self.shipped.save(self.directory)
             before = asdict(self.shipped)
-        status = self._known.status(departed)
+        status = self._known.status(departed, self._completed)
         if self.shipped.run and status != self.shipped.status:
             self._conclude(status, departed[0])
             self.shipped.status = status
@@ -136,6 +139,11 @@ class Mirror:
         if asdict(self.shipped) != before:
             self.shipped.save(self.directory)
         return self.shipped.over
+
+    def _completed(self, ended: Mapping[str, int]) -> bool:
+        execution = self._known.execution
+        root = self.directory.parents[2]
+        return execution is None or completed(root, execution.kind, execution.command, ended)
 
     def _send(self, records: list[dict[str, Any]]) -> None:
         from mlflow.entities import Metric, Param, RunTag
@@ -151,13 +159,12 @@ class Mirror:
         for points in _batches(parcel.points, MOST_POINTS_A_BATCH):
             step("ship")
             client.log_batch(run, metrics=[Metric(*point) for point in points])
-        computed, data = self._computed(parcel)
-        for tags in _batches((parcel.tags | computed).items(), MOST_WORDS_A_BATCH):
+        for tags in _batches((parcel.tags | self._computed(parcel)).items(), MOST_WORDS_A_BATCH):
             step("ship")
             client.log_batch(run, tags=[RunTag(name, value) for name, value in tags])
-        if data := [*data, *map(_dataset, parcel.datasets)]:
+        if parcel.datasets:
             step("ship")
-            client.log_inputs(run, datasets=data)
+            client.log_inputs(run, datasets=[_dataset(entry) for entry in parcel.datasets])
         self._send_files([path for path in parcel.files if (self.directory / FILES / path).is_file()])
 
     def _send_files(self, paths: list[Path]) -> None:
@@ -183,32 +190,27 @@ class Mirror:
             "dvc.baseline_rev": execution.baseline or "",
             "mlflow.user": psutil.Process().username(),
             "mlflow.source.type": "LOCAL",
-            "mlflow.source.name": execution.command[:1000],
+            "mlflow.source.name": execution.command[:LONGEST_SOURCE],
             "mlflow.source.git.commit": parcel.tags.get("git.commit", ""),
         }
         wanted = f"tags.`reprolm.execution` = '{self.directory.name}'"
         for run in self._client.search_runs([self._to.experiment], wanted, max_results=1):
             return str(run.info.run_id)
         step("ship")
-        tags = {name: value for name, value in identity.items() if value}
-        run = self._client.create_run(self._to.experiment, self._known.opened_at, tags, execution.name)
+        tags = {name: text(value, LONGEST_TAG) for name, value in identity.items() if value}
+        name = execution.name and text(execution.name, LONGEST_NAME)
+        run = self._client.create_run(self._to.experiment, self._known.opened_at, tags, name)
         return str(run.info.run_id)
 
-    def _computed(self, parcel: Parcel) -> "tuple[dict[str, str], list[DatasetInput]]":
-        """For stages taken from the cache: the newest run that computed just that, and its data."""
-        tags: dict[str, str] = {}
-        data: list[DatasetInput] = []
-        for stage, digest in parcel.cached.items():
-            run = computing_run(self._to, stage, digest)
-            if run is not None:
-                tags[f"stage.{stage}.computed_by"] = str(run.info.run_id)
-                data += [each for each in run.inputs.dataset_inputs if _tag(each, STAGE) == stage]
-        return tags, data
+    def _computed(self, parcel: Parcel) -> dict[str, str]:
+        """For stages taken from the cache: the newest run that computed just that."""
+        found = {stage: computing_run(self._to, stage, digest) for stage, digest in parcel.cached.items()}
+        return {f"stage.{stage}.computed_by": str(run.info.run_id) for stage, run in found.items() if run}
 
     def _conclude(self, status: str, gone: set[str]) -> None:
         run = self.shipped.run
-        if text := self._known.description():
-            self._client.set_tag(run, "mlflow.note.content", text)
+        if words := self._known.description():
+            self._client.set_tag(run, "mlflow.note.content", words)
         for stage in gone & set(self._known.running):
             self._client.set_tag(run, f"stage.{stage}", "killed")
             self._client.set_tag(run, "error", f"{stage}: the process was killed")
@@ -231,7 +233,3 @@ def _dataset(entry: dict[str, str]) -> "DatasetInput":
     data = Dataset(entry["name"], entry["digest"][:LONGEST_DIGEST], "local", source)
     tags = [InputTag("mlflow.data.context", entry["context"]), InputTag(STAGE, entry["stage"])]
     return DatasetInput(data, tags)
-
-
-def _tag(data: "DatasetInput", name: str) -> str:
-    return next((str(tag.value) for tag in data.tags if tag.key == name), "")

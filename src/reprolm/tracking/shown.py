@@ -6,14 +6,13 @@ MOST_SCALARS = 40
 MOST_POINTS = 2000
 _NUMBERS = {
     "download": (
-        "documents", "duplicate_documents", "near_duplicate_documents", "repaired_documents", "bytes",
-        "train_bytes",
+        "documents", "duplicate_documents", "near_duplicate_documents", "bytes", "train_bytes",
     ),
-    "train_tokenizer": ("vocab_size", "bytes_per_token", "tokens_per_word", "unused_entries"),
-    "encode": ("tokens", "train_tokens", "validation_bytes_per_token", "tokens_per_second"),
+    "train_tokenizer": ("vocab_size", "bytes_per_token", "tokens_per_word"),
+    "encode": ("tokens", "train_tokens", "tokens_per_second"),
     "train": (
         "best_validation_loss", "best_step", "final_train_loss", "tokens", "epochs", "parameters/total",
-        "flops_per_token",
+        "flops_per_token", "events", "clip/frequency", "peak_bytes",
     ),
     "evaluate": (
         "loss", "perplexity", "bits_per_byte", "sliding/perplexity", "sliding/bits_per_byte",

@@ -1,7 +1,8 @@
 """What a stage script is given, and how it is run: parameters in, numbers and files out, the end recorded."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -86,6 +87,25 @@ class Stage:
         if self._record is not None:
             self._record.add_file(path, folder)
 
+    def artifacts(self, directory: Path) -> None:
+        """Shows copies of the files of a directory, in a folder of its name."""
+        for path in sorted(directory.glob("*.*")):
+            self.artifact(path, directory.name)
+
+    @contextmanager
+    def shown_if_it_fails(self, directory: Path) -> Iterator[None]:
+        """Shows the files of a directory where what is done here ends in an error."""
+        try:
+            yield
+        except ReprolmError:
+            self.artifacts(directory)
+            raise
+
+    def text(self, content: str, name: Path) -> None:
+        """Shows a text as a file of the run that lies nowhere else."""
+        if self._record is not None:
+            self._record.add_text(name, content)
+
     def table(self, name: str, columns: Mapping[str, Sequence[Any]]) -> None:
         """Shows a table, given as columns of one length."""
         if self._record is not None:
@@ -107,6 +127,8 @@ class Stage:
         """Records how this stage ended, and says so."""
         if self._record is None:
             return
+        if code == Exit.DONE and self.name == CLOSING:
+            self._record.add_lock()
         seconds = self._record.end(code, error)
         if code == Exit.DONE:
             shown = [key for key in LAST_LINE.get(self.name, ()) if key in self._numbers]

@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ LONGEST_TAG = 5000
 LONGEST_PARAM = 6000
 LONGEST_NAME = 500
 HORIZON = "train.steps"
+Completed = Callable[[Mapping[str, int]], bool]
 Point = tuple[str, float, int, int]
 """Name, value, milliseconds, step."""
 
@@ -71,6 +72,7 @@ class Translation:
         self.opened_at = self.last_at = 0
         self.running: dict[str, dict[str, Any]] = {}
         self.ended: dict[str, str] = {}
+        self.ended_at: dict[str, int] = {}
         self._horizon: int | None = None
         self._buckets: dict[str, int] = {}
         self._headlines: dict[str, float] = {}
@@ -96,16 +98,22 @@ class Translation:
                 if execution.here and not lives(process["pid"], process["born"])}  # fmt: skip
         return gone, not execution.alive and gone == set(self.running)
 
-    def status(self, departed: tuple[set[str], bool]) -> str:
-        """How the run stands: RUNNING, FINISHED, FAILED or KILLED."""
+    def status(self, departed: tuple[set[str], bool], completed: Completed = lambda _: True) -> str:
+        """How the run stands: RUNNING, FINISHED, FAILED or KILLED.
+
+        `completed` tells whether an execution that is over, and did not close, did what it was asked for.
+        """
         stages, over = departed
         ends = set(self.ended.values())
         if "failed" in ends:
             return "FAILED"
         if "killed" in ends or stages & set(self.running):
             return "KILLED"
-        closed = self.ended.get(CLOSING) == "done"
-        return "FINISHED" if closed or (over and not self.running) else "RUNNING"
+        if self.ended.get(CLOSING) == "done":
+            return "FINISHED"
+        if not over or self.running:
+            return "RUNNING"
+        return "FINISHED" if completed(self.ended_at) else "KILLED"
 
     def description(self) -> str:
         """The main numbers, in Markdown."""
@@ -131,7 +139,7 @@ class Translation:
     def _take_ended(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         stage, status = record["stage"], record["status"]
         self.running.pop(stage, None)
-        self.ended[stage] = status
+        self.ended[stage], self.ended_at[stage] = status, record["at"]
         parcel.tags[f"stage.{stage}"] = "ran" if status == "done" else status
         if status == "done":
             self._take_numbers({**record, "numbers": {SECONDS: record["seconds"]}}, parcel)

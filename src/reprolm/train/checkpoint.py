@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
 
+from reprolm.diagnose.series import Series
 from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.model.storage import put_weights, read_tensors, weights, write_tensors
 from reprolm.model.transformer import Transformer
@@ -33,6 +34,8 @@ class State:
     """That of float16."""
     plateau: dict[str, Any] | None = None
     """What the schedule of that name remembers."""
+    watch: dict[str, Any] | None = None
+    """What was told of the steps so far, for the events of the next ones."""
     curve: int = 0
     """A checksum of the curve so far, which a resumed run goes on with."""
 
@@ -45,6 +48,7 @@ class Tensors:
     optimizers: list[Optimizer]
     best: dict[str, Tensor]
     average: Average | None = None
+    series: Series = field(default_factory=Series)
 
 
 class Checkpoints:
@@ -59,6 +63,7 @@ class Checkpoints:
             write_tensors(out / "model.safetensors", weights(tensors.model))
             write_tensors(out / "optimizer.safetensors", state_tensors(tensors.optimizers, tensors.model))
             write_tensors(out / "best.safetensors", tensors.best)
+            write_tensors(out / "series.safetensors", tensors.series.tensors())
             if tensors.average is not None:
                 write_tensors(out / "average.safetensors", tensors.average.tensors)
             publish_json(out / "state.json", asdict(state))
@@ -97,6 +102,7 @@ def _read(path: Path, tensors: Tensors, problem: Callable[[State], str]) -> Stat
         raise refuse(str(path), "cannot be resumed", got=found, exit=Exit.INTEGRITY)
     model = read_tensors(path / "model.safetensors")
     optimizer = read_tensors(path / "optimizer.safetensors")
+    tensors.series.put(read_tensors(path / "series.safetensors"))
     tensors.best = read_tensors(path / "best.safetensors")
     if tensors.average is not None:
         tensors.average.put(read_tensors(path / "average.safetensors"))

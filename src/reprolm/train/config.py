@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from reprolm.config import divisors, nearest, rule
+from reprolm.diagnose.config import EventsConfig
 from reprolm.errors import Exit, Problem, refuse
 from reprolm.optim.config import OptimConfig
 
@@ -34,6 +35,7 @@ class TrainConfig(OptimConfig):
     validate_every_steps: int = Field(ge=1)
     log_every_steps: int = Field(ge=1)
     checkpoint_every_steps: int = Field(ge=1)
+    events: EventsConfig
 
     def total_steps(self, step_tokens: int, epoch_steps: float) -> int:
         """The steps of the run, from the tokens of a step and the steps of an epoch.

@@ -10,7 +10,7 @@ from reprolm.train.config import TrainConfig
 
 FREE = ("checkpoint_every_steps", "on_out_of_memory")
 """Parameters that change no output: a run that was killed may be resumed with other values."""
-CODE = ("data", "model", "optim", "train", "device.py", "seeds.py", "evaluate/loss.py")
+CODE = ("data", "diagnose", "model", "optim", "train", "device.py", "seeds.py", "evaluate/loss.py")
 
 
 def code_digest() -> str:

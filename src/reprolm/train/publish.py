@@ -5,10 +5,13 @@ import io
 from pathlib import Path
 from typing import Any
 
+from reprolm.diagnose.series import clipping
 from reprolm.journal import read
 from reprolm.model.count import flops_per_token, parameters
 from reprolm.model.storage import put_weights, save_model, weights, write_tensors
-from reprolm.store import publish_directory, publish_file
+from reprolm.store import publish_directory, publish_file, publish_json
+from reprolm.train.certificate import certificate
+from reprolm.train.forensics import lines
 from reprolm.train.loop import Trainer
 
 LAST = "last.safetensors"
@@ -46,6 +49,31 @@ def publish_curve(trainer: Trainer, out: Path) -> None:
     publish_file(out, text.getvalue())
 
 
+def publish_record(trainer: Trainer, out: Path) -> None:
+    """Publishes what was told of the run: the numbers of each step, its events and its certificate."""
+    watch = trainer.watch
+    with publish_directory(out) as directory:
+        (directory / "steps.csv").write_text(watch.series.csv())
+        (directory / "events.jsonl").write_text(lines(watch.records()), encoding="utf-8")
+        publish_json(directory / "certificate.json", certificate(trainer.run, watch.stations))
+
+
+def speed(trainer: Trainer) -> str:
+    """What differs from run to run, and stays out of DVC: seconds and tokens a second by step, as CSV."""
+    tokens, seconds = trainer.step.tokens, trainer.watch.series.columns["seconds"]
+    rows = [f"{step},{took:.6f},{tokens / took:.1f}\n" for step, took in enumerate(seconds, 1)]
+    return "".join(["step,seconds,tokens_per_second\n", *rows])
+
+
+def publish(trainer: Trainer, curve: Path, record: Path, model: Path) -> None:
+    """Publishes all that a finished run leaves."""
+    run = trainer.run
+    publish_curve(trainer, curve)
+    publish_record(trainer, record)
+    facts = {"tokenizer": run.training.tokenizer_digest, "windows": run.train.windows}
+    publish_model(trainer, model, facts)
+
+
 def numbers(trainer: Trainer) -> dict[str, Any]:
     """The deterministic numbers of the run, for `metrics/train.json`."""
     model, state = trainer.tensors.model, trainer.state
@@ -59,6 +87,12 @@ def numbers(trainer: Trainer) -> dict[str, Any]:
         "steps": state.step,
         "tokens": state.step * step.tokens,
         "epochs": state.step * step.batches.batch_size / step.batches.windows,
+        "events": len(trainer.watch.detector.events),
+        "clip": clipping(
+            list(trainer.watch.series.columns["gradient_norm"]),
+            trainer.run.train.max_grad_norm,
+            trainer.run.train.warmup_steps,
+        ),
         "parameters": parameters(model),
         "flops_per_token": flops_per_token(model),
     }

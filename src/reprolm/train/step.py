@@ -12,6 +12,7 @@ from reprolm.data.shards import Array
 from reprolm.errors import Exit, refuse
 from reprolm.model.context import Trace
 from reprolm.model.transformer import Transformer
+from reprolm.optim.clip import clip
 from reprolm.optim.groups import set_share
 from reprolm.optim.loss import Head, summed_nats
 from reprolm.optim.schedule import Schedule
@@ -38,11 +39,14 @@ class Step:
         self.micro_batch_size = run.train.micro_batch_size or run.train.batch_size
         self.schedule = Schedule(run.train, self.total)
         self.precision = Precision(run.train.precision, run.device)
+        self.norms = torch.zeros(0)
+        """Of the gradient of each parameter, before clipping; `optim_step` sets it."""
 
     def train_batch(self, step: int) -> dict[str, Tensor]:
         """Forward and backward over the batch of a step; the loss is the mean over its tokens, in nats.
 
-        The experts of a mixture are kept busy by their balance loss; it is told beside the loss, not in it.
+        The experts of a mixture are kept busy by their balance loss; it is told beside the loss, not in it,
+        as is the `load` of each expert by layer.
 
         Raises:
             ReprolmError: memory does not suffice, and smaller parts are not allowed or possible (exit 71).
@@ -79,7 +83,7 @@ class Step:
             part = len(inputs) / len(batch.inputs)
             objective = loss + self.run.model.moe.balance_coefficient * part * trace.balance
             told |= {"train/balance_loss": part * trace.balance.detach()}
-            told |= {"train/heaviest_load": part * trace.heaviest_load}
+            told |= {"train/heaviest_load": part * trace.heaviest_load, "load": part * trace.load}
         self.precision.backward(objective)
         return told
 
@@ -101,7 +105,7 @@ class Step:
         if scale is not None:
             scale.unscale(parameters)
         limit = config.max_grad_norm if config.max_grad_norm is not None else math.inf
-        norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
+        norm, self.norms = clip(parameters, limit)
         set_share(self.optimizers, self.schedule.share(step))
         overflowed = scale is not None and not math.isfinite(norm)
         for optimizer in self.optimizers:

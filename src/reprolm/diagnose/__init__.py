@@ -1,0 +1,1 @@
+"""What training tells of itself: events, series, a certificate, and how two runs differ."""

@@ -1,0 +1,112 @@
+"""Events in curves: each sick one is told, healthy ones are left in peace."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reprolm.diagnose.detect import Detector, Observation, spread
+from tests.diagnose import curves
+from tests.diagnose.curves import FACTS, STEPS, Floats, detected, kinds, options
+
+CASES = {
+    "healthy": (curves.falling(), []),
+    "recovered spike": (curves.recovered_spike(), ["SPIKE"]),
+    "slow drift": (curves.slow_drift(), ["DIVERGED"]),
+    "not a number": (curves.not_a_number(), ["NONFINITE"]),
+    "jump": (curves.jump(), ["SPIKE", "DIVERGED"]),
+    "stuck at unigram": (curves.stuck_at_unigram(), ["STUCK_UNIGRAM", "PLATEAU"]),
+    "bump in the warm-up": (curves.warmup_bump(), []),
+    "noisy small batch": (curves.falling(noise=0.35), []),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_simulated_curve_gives_exactly_the_wanted_events(name: str) -> None:
+    curve, wanted = CASES[name]
+    assert kinds(detected(curve).events) == wanted
+
+
+def test_healthy_curves_with_heavy_tails_give_almost_no_events() -> None:
+    found = [kinds(detected(curves.heavy_tailed(seed)).events) for seed in range(30)]
+    assert sum(map(bool, found)) <= 1
+
+
+def test_a_spike_says_when_it_came_how_long_it_lasted_and_when_it_was_over() -> None:
+    (spike,) = detected(CASES["recovered spike"][0]).events
+    assert 1001 <= spike.step <= 1004
+    assert 1010 <= spike.last_step <= 1015
+    assert spike.recovered_step is not None
+    assert spike.last_step < spike.recovered_step < 1201
+    assert spike.magnitude is not None
+    assert spike.magnitude > 1
+
+
+def test_a_spike_that_does_not_recover_in_200_steps_is_a_divergence() -> None:
+    curve = curves.falling()
+    curve[1000:] += 0.9  # too little to lose a quarter of what was gained
+    spike, diverged = detected(curve).events
+    assert (spike.type, diverged.type) == ("SPIKE", "DIVERGED")
+    assert diverged.step == spike.step + 201
+
+
+def test_a_loss_above_that_of_a_uniform_guess_is_a_divergence_after_the_warm_up() -> None:
+    curve = np.full(STEPS, 1.03 * math.log(curves.VOCAB))
+    assert [e.step for e in detected(curve).events if e.type == "DIVERGED"] == [curves.WARMUP + 201]
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("cut", [1, 3, 49, 700, 1003, 1150])
+def test_a_detector_that_is_restored_from_json_goes_on_as_if_nothing_had_been(name: str, cut: int) -> None:
+    curve: Floats = CASES[name][0][:1400]
+    cut = min(cut, 600 if name == "not a number" else cut)
+    whole = detected(curve)
+    memory = json.loads(json.dumps(detected(curve[:cut]).remembered(), allow_nan=False))
+    resumed = detected(curve[cut:], Detector(options(), FACTS, memory), first=cut + 1)
+    assert resumed.events == whole.events
+    assert resumed.remembered() == whole.remembered()
+
+
+def test_a_range_test_is_not_called_stuck() -> None:
+    detector = Detector(options(), replace(FACTS, tests_rates=True))
+    assert not detected(CASES["stuck at unigram"][0], detector).events
+
+
+def test_a_gradient_a_hundred_times_the_usual_is_told_and_one_that_was_skipped_is_not() -> None:
+    norms = [1.0 + 0.1 * math.sin(step) for step in range(60)]
+    norms[40] = norms[41] = 150.0
+    detector = Detector(options(), FACTS)
+    for step, norm in enumerate(norms, 1):
+        detector.take(Observation(step, 3.0, norm, 1e-3))
+    (event,) = detector.events
+    assert (event.type, event.step, event.last_step) == ("GRAD_EXPLODE", 41, 42)
+    assert event.record()["batches"] == [40, 41]
+    for step in range(61, 82):
+        detector.take(Observation(step, 3.0, math.inf, 1e-3, skipped=True))
+        assert kinds(detector.events) == ["GRAD_EXPLODE"] + ["NONFINITE"] * (step == 81)
+
+
+def test_a_gradient_that_is_not_finite_stops_at_once() -> None:
+    (event,) = Detector(options(), FACTS).take(Observation(1, 3.0, math.nan, 1e-3))
+    assert event.type == "NONFINITE"
+    assert json.dumps(event.record(), allow_nan=False)
+
+
+def test_an_expert_without_work_for_200_steps_has_collapsed() -> None:
+    def told(load: float, steps: int) -> list[str]:
+        detector = Detector(options(), FACTS)
+        rest = (1 - load) / 3
+        for step in range(1, steps + 1):
+            layers = [[0.25] * 4, [rest, load, rest, rest]]
+            detector.take(Observation(step, 5.0 - step / 100, 1.0, 1e-3, loads=layers))
+        return kinds(detector.events)
+
+    assert told(0.012, 199) == []
+    assert told(0.012, 210) == ["EXPERT_COLLAPSE"]
+    assert told(0.013, 300) == []  # 0.05 / 4 = 0.0125
+
+
+def test_the_spread_of_normal_noise_is_its_standard_deviation() -> None:
+    assert spread(np.random.default_rng(0).normal(0, 2.0, 20_000).tolist()) == pytest.approx(2.0, rel=0.03)
