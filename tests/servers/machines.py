@@ -69,23 +69,25 @@ def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 @contextmanager
 def database(place: Path) -> Iterator[str]:
-    """A PostgreSQL of its own; the address of its database. It refuses to run as root, so another user does."""
+    """A PostgreSQL of its own; the address of its database. It refuses to run as root: another user does."""
     commands = postgres()
     assert commands is not None
     user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     place.mkdir()
     shutil.chown(place, user)
     data, port = place / "data", free_port()
-    said = {"check": True, "capture_output": True, "user": user, "cwd": place}
-    initialise = [commands / "initdb", "-D", data, "-A", "trust", "-U", "lab", "-E", "UTF8", "--no-sync"]
-    subprocess.run(initialise, **said)  # type: ignore[call-overload]
-    control = [commands / "pg_ctl", "-D", data, "-w", "-l", place / "log"]
+
+    def run(*words: str | Path) -> None:
+        subprocess.run(words, user=user, cwd=place, check=True, stdout=subprocess.DEVNULL)
+
+    run(commands / "initdb", "-D", data, "-A", "trust", "-U", "lab", "-E", "UTF8", "--no-sync")
+    control = (commands / "pg_ctl", "-D", data, "-w", "-l", place / "log")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={place} -c fsync=off"
-    subprocess.run([*control, "-o", options, "start"], **said)  # type: ignore[call-overload]
+    run(*control, "-o", options, "start")
     try:
         yield f"postgresql://lab@127.0.0.1:{port}/postgres"
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], **said)  # type: ignore[call-overload]
+        run(*control, "-m", "immediate", "stop")
 
 
 @contextmanager
