@@ -1,6 +1,8 @@
 """One set of servers for all tests, and a member of the team who logs in."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,16 +13,15 @@ __all__ = ["repository", "tables"]
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+def servers() -> Iterator[Team]:
     """The servers."""
     if postgres() is None:
         pytest.fail("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    place = tmp_path_factory.mktemp("servers")
-    # PostgreSQL runs as another user, who must be able to walk to its folder
-    for path in (place, *place.parents[:2]):
-        path.chmod(path.stat().st_mode | 0o011)
-    with team(place) as running:
-        yield running
+    with tempfile.TemporaryDirectory() as place:
+        # PostgreSQL runs as another user, who must be able to walk to its folder
+        Path(place).chmod(0o711)
+        with team(Path(place)) as running:
+            yield running
 
 
 @pytest.fixture

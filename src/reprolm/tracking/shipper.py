@@ -29,6 +29,8 @@ FAULT = "REPROLM_FAULT"
 LOOK_EVERY_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
 GIVE_UP_SECONDS = 60.0
+# who is refused so often in a row (no password) is so again: whoever types `reprolm sync` may have one
+REFUSALS = 3
 FLUSH_SECONDS = 10.0
 KEPT_EXECUTIONS = 50
 PATIENCE = "MLFLOW_HTTP_REQUEST_TIMEOUT"
@@ -110,7 +112,7 @@ class Shipping:
     def follow(self, directory: Path) -> None:
         """Sends an execution until it is over, its directory vanishes, or the store stays away too long."""
         mirror: Mirror | None = None
-        failures, answered = 0, time.monotonic()
+        failures, since = 0, time.monotonic()
         swept = False
         while (directory / JOURNAL).is_file():
             pause = LOOK_EVERY_SECONDS
@@ -118,14 +120,15 @@ class Shipping:
                 mirror = mirror or self._mirror(directory)
                 if mirror.ship():
                     break
-                failures, answered = 0, time.monotonic()
+                failures, since = 0, time.monotonic()
                 swept = swept or self.sweep()
             except Exception as error:
                 self._failed(directory, error)
                 mirror, failures = None, failures + 1
                 _wait_longer()
                 pause = min(LONGEST_PAUSE_SECONDS, LOOK_EVERY_SECONDS * 2**failures)
-                if _hopeless(directory, time.monotonic() - answered):
+                refused = answered(error) and failures >= REFUSALS
+                if _hopeless(directory, GIVE_UP_SECONDS if refused else time.monotonic() - since):
                     return
             time.sleep(pause * random.uniform(0.8, 1.0))  # noqa: S311 - so that many do not come at once
         if not swept:
@@ -160,7 +163,7 @@ def _hopeless(directory: Path, silent_seconds: float) -> bool:
     """Whether to leave an execution to the next one, or to `reprolm sync`."""
     execution = execution_of(directory)
     ended = execution is None or not execution.alive
-    return Shipped.of(directory).over or (ended and silent_seconds > GIVE_UP_SECONDS)
+    return Shipped.of(directory).over or (ended and silent_seconds >= GIVE_UP_SECONDS)
 
 
 def _directories(root: Path) -> list[Path]:
