@@ -39,7 +39,7 @@ def _keep_memory() -> None:
 
 
 def device(threads: int, index: int = 0) -> torch.device:
-    """The best device here (CUDA, Apple's MPS, CPU), with deterministic algorithms and a fixed number of CPU threads.
+    """The best device (CUDA, MPS, CPU), with deterministic algorithms and a fixed number of CPU threads.
 
     Of several GPUs it is number `index`.
 
