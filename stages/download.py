@@ -1,14 +1,10 @@
 """Stage `download`: a source named in `data` to documents, split before anything else sees them."""
 
-from pathlib import Path
-
 import _stage
 from reprolm.corpus.config import DataConfig
 from reprolm.store import directory_digest
+from reprolm.tracking.datasets import CORPUS, splits
 from reprolm.tracking.stage import Stage
-
-CORPUS = Path("data/corpus")
-CONTEXTS = {"train": "training", "validation": "validation", "test": "test"}
 
 
 def main(stage: Stage) -> None:
@@ -17,9 +13,8 @@ def main(stage: Stage) -> None:
 
     stage.metrics(build(data, CORPUS, stage.root))
     digest = directory_digest(CORPUS)
-    for split, context in CONTEXTS.items():
-        source = str(CORPUS / f"{split}.txt")
-        stage.dataset(name=f"{data.source}/{split}", digest=digest, source=source, context=context)
+    for split in splits(data.source, digest):
+        stage.dataset(**split)
     stage.outputs({"corpus": digest})
 
 

@@ -15,7 +15,7 @@ def main(stage: Stage) -> None:
     seed, threads = stage.number("seed"), stage.number("threads")
     from reprolm.device import device
     from reprolm.evaluate.pair import load_pair
-    from reprolm.evaluate.text import draw_samples, samples_as_text, text_statistics
+    from reprolm.evaluate.text import draw_samples, samples_as_columns, samples_as_text, text_statistics
 
     model, tokenizer = load_pair(Path("models/model"), Path("data/tokenizer"))
     rows = draw_samples(model.to(device(threads)), tokenizer, config, seed)
@@ -23,7 +23,7 @@ def main(stage: Stage) -> None:
         publish_json(out / "samples.json", rows)
         (out / "samples.txt").write_text(samples_as_text(rows))
     stage.metrics(text_statistics([row["text"] for row in rows]))
-    stage.table("samples.json", {name: [row[name] for row in rows] for name in rows[0]})
+    stage.table("samples.json", samples_as_columns(rows))
     stage.artifact(SAMPLES / "samples.txt", "samples")
     stage.outputs({"samples": directory_digest(SAMPLES)})
 

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from reprolm.errors import guarded
+from reprolm.lineage.command import install as install_lineage
+from reprolm.registry.command import install as install_registry
 
 # without rich a message stays on its line, however narrow the terminal
 app = typer.Typer(
@@ -20,6 +22,8 @@ export_app = typer.Typer(no_args_is_help=True, help="Writes a model in the forma
 app.add_typer(export_app, name="export")
 Variants = Annotated[list[str] | None, typer.Option("--variant", help="may be given several times")]
 Size = Annotated[str | None, typer.Option("--size", help="smoke: runs in a minute on a laptop")]
+install_lineage(app)
+install_registry(app)
 
 
 @app.callback()
@@ -84,13 +88,24 @@ def sync() -> None:
 
 @app.command()
 def verify(
-    one: Annotated[str, typer.Argument(help="a run of MLflow, a folder, a git revision or DVC experiment")],
+    one: Annotated[
+        str | None, typer.Argument(help="a run of MLflow, a folder, a git revision or DVC experiment")
+    ] = None,
     other: Annotated[str | None, typer.Argument(help="what to compare it with; this workspace")] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="rehashes all that DVC believes unread")] = False,
 ) -> None:
     """Says where two trained models part: first other weights, batch or loss, and what they came from.
 
-    Exit 0 where weights, batches and losses are the same to the bit, else 1.
+    Exit 0 where weights, batches and losses are the same to the bit, else 1. With --deep and no model, names
+    each file of cache, workspace and manifests whose bytes are wrong (exit 76).
     """
+    if deep != (one is None):
+        raise typer.BadParameter("takes either models to compare, or --deep")
+    if one is None:
+        from reprolm.lineage.deep import verify as rehash
+
+        rehash(_root())
+        return
     from reprolm.diagnose.compare import compare
     from reprolm.tracking.kept import kept
 
@@ -119,6 +134,29 @@ def sample(
     config = section({"sample": values}, "sample", SampleConfig)
     model, tokenizer = load_pair(_root() / "models" / "model", _root() / "data" / "tokenizer")
     print(prompt + draw_samples(model, tokenizer, config, seed)[0]["text"])
+
+
+@app.command()
+def sweep(
+    values: Annotated[list[str], typer.Argument(help="seed=1,2 seed=range(3) train.steps=100,200 …")],
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="experiments at a time")] = 1,
+    yes: Annotated[bool, typer.Option("--yes", help="does not ask")] = False,
+) -> None:
+    """Runs a grid of experiments through DVC's queue: checks all, says what it takes, waits, sums up."""
+    from reprolm.sweep.command import sweep as run_sweep
+
+    run_sweep(_root(), values, jobs, yes)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="ids or names of runs, 'seed=*', or a filter of MLflow")],
+    out: Annotated[Path | None, typer.Option(help="the page; otherwise reports/compare.html")] = None,
+) -> None:
+    """Shows runs beside each other: what differs, numbers, curves, samples; a table and a page."""
+    from reprolm.compare.command import compare as compare_runs
+
+    compare_runs(_root(), runs, out)
 
 
 @preset_app.command("list")

@@ -113,6 +113,17 @@ def dvc_settings() -> Finding:
     return Finding("dvc settings", f"{', '.join(on)} on" if on else "as they should be", remedy)
 
 
+def unfinished() -> Finding:
+    """Checkpoints of trainings that were killed and never begun again."""
+    from reprolm.lineage.leftovers import leftovers
+    from reprolm.tracking.location import root
+
+    found = leftovers(root())
+    size = sum(each.bytes for each in found) / 1e6
+    remedy = "the same dvc repro resumes one; reprolm clean names them" if found else ""
+    return Finding("unfinished trainings", f"{len(found)}, {size:,.1f} MB" if found else "none", remedy)
+
+
 LOOKS: tuple[Callable[[], Finding], ...] = (
     system,
     python,
@@ -123,6 +134,7 @@ LOOKS: tuple[Callable[[], Finding], ...] = (
     git_identity,
     leaks,
     dvc_settings,
+    unfinished,
 )
 
 

@@ -8,13 +8,14 @@ import pytest
 
 from tests.architecture.closure import PACKAGE, ROOT, imported
 
-FOUNDATION = {"errors", "seeds", "progress", "processes"}
+FOUNDATION = {"errors", "seeds", "progress", "processes", "quantities"}
 BELOW = FOUNDATION | {"config", "store", "journal", "device", "distributed"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "seeds": set(),
     "progress": set(),
     "processes": {"errors"},
+    "quantities": set(),
     "config": {"errors"},
     "device": {"errors"},
     "distributed": {"config", "errors", "seeds", "store"},

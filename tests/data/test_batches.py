@@ -231,3 +231,13 @@ def test_the_documents_of_isolated_windows_are_those_of_the_offsets(
             [1 + sum(end <= token for end in bounds) for token in row] for row in batch.inputs.tolist()
         ]
         assert batch.documents.tolist() == expected
+
+
+@pytest.mark.parametrize("laid", ["packed", "isolated", "padded"])
+@pytest.mark.parametrize("sampling", ["permutation", "with_replacement"])
+def test_the_documents_of_a_batch_are_those_of_its_inputs(tmp_path: Path, laid: str, sampling: str) -> None:
+    made = documents(tmp_path, laid, sampling)
+    for step in range(6):
+        batch = made.at(step)
+        read = batch.inputs[batch.targets != IGNORED]
+        assert made.documents(step) == sorted({1 + document_of(token) for token in read.tolist()})

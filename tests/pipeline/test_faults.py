@@ -145,3 +145,21 @@ def test_another_python_is_told_which_one_is_wanted(work: Workspace) -> None:
     done = work.run("/usr/bin/env", "python3", "-S", "stages/check.py", code=66)
     assert "source .venv/bin/activate" in done
     assert len(done.splitlines()) == 1
+
+
+def test_a_dvc_killed_between_two_stages_leaves_no_run_that_looks_finished(work: Workspace) -> None:
+    work.edit({"tokenizer.vocab_size": 310})
+    process = work.start("dvc", "repro")
+    ended = '"kind":"ended","stage":"train_tokenizer"'
+    journals = work.path / ".reprolm" / "executions"
+    while process.poll() is None:
+        if any(ended in path.read_text() for path in journals.glob("*/journal.jsonl")):
+            os.kill(process.pid, signal.SIGKILL)
+            break
+        time.sleep(0.005)
+    process.communicate()
+    while not any('"over": true' in path.read_text() for path in journals.glob("*/shipped.json")):
+        time.sleep(0.1)  # its shipper is at it
+    (run,) = work.runs()
+    assert run.data.tags["stage.train_tokenizer"] == "ran"
+    assert run.info.status == "KILLED"

@@ -5,6 +5,7 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,9 @@ class Workspace:
 
     def runs(self) -> list[Run]:
         """The runs in the MLflow store, oldest first, after everything recorded was sent."""
-        self.run("reprolm", "sync")
+        # a process that is making the store must not be met by a second one
+        while "a process sends" in self.run("reprolm", "sync"):
+            time.sleep(0.5)
         if not (self.path / "mlflow.db").exists():
             return []
         client = self.client()

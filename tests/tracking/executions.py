@@ -33,9 +33,17 @@ def gone() -> tuple[int, float]:
 class Written:
     """One execution under a repository; `at` moves on by a second with each record."""
 
-    def __init__(self, root: Path, *, alive: bool = False, on: str = "", **fields: Any) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        alive: bool = False,
+        on: str = "",
+        command: str = "dvc repro train",
+        **fields: Any,
+    ) -> None:
         self.process = here() if alive else gone()
-        self.execution = Execution(on or host(), *self.process, "repro", "dvc repro", **fields)
+        self.execution = Execution(on or host(), *self.process, "repro", command, **fields)
         count = len(list(executions(root).glob("*"))) if executions(root).is_dir() else 0
         self.directory = executions(root) / f"{self.execution.id}{count}"
         self.journal = Journal(self.directory / JOURNAL)

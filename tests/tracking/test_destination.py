@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,14 @@ def test_a_file_that_is_not_right_is_named(bare: Path, content: str) -> None:
     with pytest.raises(ReprolmError, match=r"reprolm\.toml: is not right") as caught:
         experiment(bare)
     assert caught.value.exit is Exit.PARAMETERS
+
+
+def test_what_the_user_says_about_requests_stands(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "90")
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    connect(repository)
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "90"
+    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
 
 
 def test_files_of_runs_lie_in_the_repository_wherever_the_process_works(

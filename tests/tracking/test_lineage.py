@@ -51,6 +51,24 @@ def test_the_patch_brings_back_changed_and_new_code(repository: Path) -> None:
     assert (repository / "src/näw.bin").read_bytes() == bytes(range(256))
 
 
+def test_changes_that_are_too_many_are_not_kept_and_that_is_said(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / "src/model.py").write_text("changed\n" * 100)
+    monkeypatch.setattr("reprolm.tracking.lineage.MOST_PATCH_BYTES", 400)
+    tags, patch = lineage()
+    assert patch == b""
+    assert tags["git.dirty_left_out"].startswith("all: ")
+    assert "git.dirty_sha256" in tags
+
+
+def test_new_files_beyond_a_hundred_are_counted(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        (repository / f"src/new{number}.py").write_text("new\n")
+    monkeypatch.setattr("reprolm.tracking.lineage.MOST_NEW_FILES", 2)
+    assert lineage()[0]["git.dirty_left_out"] == "1 of 3 new files"
+
+
 def test_a_folder_without_git_still_tells_versions_and_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

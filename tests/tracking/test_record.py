@@ -8,7 +8,7 @@ import pytest
 from reprolm.config import read_params
 from reprolm.journal import read
 from reprolm.store import directory_digest, publish_directory, publish_file
-from reprolm.tracking.record import FILES, JOURNAL, Record, parameters
+from reprolm.tracking.record import FILES, JOURNAL, KEPT_LOCK, Record, parameters
 from tests.settings import ROOT
 from tests.tracking.executions import workspace
 
@@ -52,6 +52,30 @@ def test_what_dvc_skipped_is_recorded_with_numbers_curve_and_digest(root: Path) 
     assert record.directory is not None
     kept = record.directory / FILES / curve["path"]
     assert kept.read_bytes() == (root / "plots" / "train.csv").read_bytes()
+
+
+def test_the_data_of_a_download_that_dvc_skipped_come_from_its_tracked_files(root: Path) -> None:
+    publish_file(root / "metrics" / "download.json", "{}\n")
+    with publish_directory(root / "data" / "corpus") as out:
+        (out / "train.txt").write_text("text")
+    record = Record(root, "train", {"data": {"source": "files"}})
+    data = [entry for entry in records(record) if entry["kind"] == "dataset"]
+    assert [entry["name"] for entry in data] == ["files/train", "files/validation", "files/test"]
+    assert {entry["digest"] for entry in data} == {directory_digest(root / "data" / "corpus")}
+    assert {entry["stage"] for entry in data} == {"download"}
+
+
+def test_the_closing_stage_keeps_the_lock_that_the_others_left(root: Path) -> None:
+    entries = "stages:\n  train:\n    cmd: a\n"
+    (root / "dvc.lock").write_text(entries)
+    first = Record(root, "report", {})
+    first.add_lock()
+    (root / "dvc.lock").write_text(entries + "  report:\n    cmd: of the run before\n")
+    first.add_lock()
+    one, other = (entry["value"] for entry in records(first) if entry["kind"] == "tag")
+    assert one == other
+    assert first.directory is not None
+    assert "run before" in (first.directory / FILES / KEPT_LOCK).read_text()
 
 
 def test_a_stage_that_ran_before_is_not_taken_for_skipped(root: Path) -> None:

@@ -43,6 +43,20 @@ def samples_as_text(rows: list[dict[str, Any]]) -> str:
     return "\n\n".join(f"=== draw {row['draw']}\n{row['prompt']}{row['text']}" for row in rows) + "\n"
 
 
+def samples_as_columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Samples as a table of which the pages of MLflow put the texts of several runs beside each other.
+
+    They take the first column for what rows of different runs have in common, so that it must name one row of
+    each run: prompt and draw together; and the second for what is to be compared.
+
+    >>> samples_as_columns([{"prompt": "The", "draw": 1, "text": " cat", "top_k": 50}])
+    {'sample': ['The, draw 1'], 'text': [' cat'], 'prompt': ['The'], 'draw': [1], 'top_k': [50]}
+    """
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    names = [f"{row['prompt']}, draw {row['draw']}" for row in rows]
+    return {"sample": names, "text": columns.pop("text")} | columns
+
+
 def _grams(words: list[str], n: int) -> list[tuple[str, ...]]:
     return list(zip(*(words[i:] for i in range(n)), strict=False))
 

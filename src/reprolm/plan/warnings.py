@@ -6,7 +6,7 @@ from typing import Any
 
 from reprolm.plan.found import Found
 from reprolm.plan.pace import Size
-from reprolm.plan.table import amount
+from reprolm.quantities import amount
 
 REPEATED = 4
 """Epochs up to which text that is read again teaches nearly as much as new (arXiv:2305.16264)."""

@@ -22,6 +22,8 @@ from reprolm.report.tables import SCALES
 # What the SVG carries until the style sheet's variables replace it: one drawing for light and dark.
 INK, MUTED, RULE, ACCENT = "#010101", "#020202", "#030303", "#040404"
 VARIABLES = {INK: "var(--ink)", MUTED: "var(--muted)", RULE: "var(--rule)", ACCENT: "var(--accent)"}
+SERIES = {f"#0500{number:02x}": f"var(--series-{number})" for number in range(1, 9)}
+"""Colours of things that are compared, for pages whose style sheet has them."""
 STYLE = {
     "svg.fonttype": "none",
     "font.family": ["DejaVu Sans"],
@@ -101,7 +103,7 @@ def _svg(name: str, size: Size, plot: Plot) -> Markup:
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
     svg = svg.replace("xlink:href", "href")
     svg = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
-    for colour, variable in VARIABLES.items():
+    for colour, variable in (VARIABLES | SERIES).items():
         svg = svg.replace(colour, variable)
     return Markup(svg.strip())  # noqa: S704 - drawn from numbers and our own words
 

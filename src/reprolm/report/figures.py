@@ -40,11 +40,11 @@ def running_mean(values: Floats, window: int) -> Floats:
     return means
 
 
-def thinned(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """At most `MOST_POINTS` points that look the same: the extremes of each stretch stay."""
-    if len(x) <= MOST_POINTS:
+def thinned(x: Floats, y: Floats, most: int = MOST_POINTS) -> tuple[Floats, Floats]:
+    """At most `most` points that look the same: the extremes of each stretch stay."""
+    if len(x) <= most:
         return x, y
-    stretch = -(-2 * len(x) // MOST_POINTS)
+    stretch = -(-2 * len(x) // most)
     keep = set()
     for start in range(0, len(x), stretch):
         part = y[start : start + stretch]

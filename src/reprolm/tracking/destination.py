@@ -82,7 +82,8 @@ def connect(root: Path) -> Destination:
     """
     if not installed():
         raise refuse("mlflow", "is not installed", want="pip install mlflow", exit=Exit.MISSING)
-    os.environ |= ENVIRONMENT
+    # what the user set stands
+    os.environ |= ENVIRONMENT | os.environ
     from mlflow import MlflowClient
 
     address = uri(root)

@@ -15,12 +15,17 @@ FILES = {
     "requirements.lock": "digest.requirements.lock",
     "dvc.lock": "digest.dvc.lock.before",  # when a run begins it is that of the run before
 }
-PACKAGES = ("torch", "numpy", "tokenizers", "dvc", "mlflow")
+NUMERIC = ("python", "torch", "numpy", "tokenizers", "safetensors")
+"""What changes bits by its version."""
+PACKAGES = (*NUMERIC[1:], "dvc", "mlflow")
 # what the pipeline itself writes into tracked files is no change of its source
 WRITTEN = ("dvc.lock", "metrics", "plots")
 # new files that git does not know yet belong to the source only where code lies
 CODE = ("src", "stages")
 MOST_NEW_FILES = 100
+MOST_PATCH_BYTES = 10_000_000
+LEFT_OUT = "git.dirty_left_out"
+"""The tag that tells why the uncommitted changes of a run are not kept, or not all of them."""
 
 
 def _git(*words: str) -> bytes:
@@ -36,15 +41,20 @@ def _word(*words: str) -> str:
     return _git(*words).decode(errors="replace").strip()
 
 
-def uncommitted() -> bytes:
-    """The changes that no commit has, as a patch that `git apply` takes; new files of the code included."""
+def uncommitted() -> tuple[bytes, str]:
+    """The changes that no commit has, as a patch that `git apply` takes, and what is left out of it.
+
+    New files of the code are in it, the first hundred of them.
+    """
     patch = _git("diff", "HEAD", "--binary", "--", ".", *(f":(exclude){name}" for name in WRITTEN))
     new = _git("ls-files", "--others", "--exclude-standard", "-z", "--", *CODE).decode(
         errors="surrogateescape"
     )
-    for name in sorted(filter(None, new.split("\0")))[:MOST_NEW_FILES]:
+    names = sorted(filter(None, new.split("\0")))
+    for name in names[:MOST_NEW_FILES]:
         patch += _git("diff", "--binary", "--no-index", "--", os.devnull, name)
-    return patch
+    many = len(names) > MOST_NEW_FILES
+    return patch, f"{len(names) - MOST_NEW_FILES} of {len(names)} new files" if many else ""
 
 
 def _processor() -> str:
@@ -66,17 +76,28 @@ def _versions(packages: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def lineage() -> tuple[dict[str, str], bytes]:
-    """The tags of the working directory, and its uncommitted changes. Nothing heavy is imported."""
-    patch = uncommitted()
-    tags = {
-        "git.commit": _word("rev-parse", "--verify", "--quiet", "HEAD"),
-        "git.branch": _word("symbolic-ref", "--quiet", "--short", "HEAD"),
-        "git.dirty_sha256": hashlib.sha256(patch).hexdigest() if patch else "",
-        **{tag: file_sha256(Path(name)) for name, tag in FILES.items() if Path(name).is_file()},
+def lineage_of_machine() -> dict[str, str]:
+    """The tags of versions and machine."""
+    return {
         **_versions(PACKAGES),
         "machine.platform": platform.platform(),
         "machine.processor": _processor(),
         "machine.cores": str(os.cpu_count()),
     }
-    return {key: value for key, value in tags.items() if value}, patch
+
+
+def lineage() -> tuple[dict[str, str], bytes]:
+    """The tags of the working directory, and its uncommitted changes. Nothing heavy is imported."""
+    patch, left_out = uncommitted()
+    if len(patch) > MOST_PATCH_BYTES:
+        left_out = f"all: {len(patch):,} bytes, and {MOST_PATCH_BYTES:,} are kept"
+    tags = {
+        "git.commit": _word("rev-parse", "--verify", "--quiet", "HEAD"),
+        "git.branch": _word("symbolic-ref", "--quiet", "--short", "HEAD"),
+        "git.dirty_sha256": hashlib.sha256(patch).hexdigest() if patch else "",
+        LEFT_OUT: left_out,
+        **{tag: file_sha256(Path(name)) for name, tag in FILES.items() if Path(name).is_file()},
+        **lineage_of_machine(),
+    }
+    kept = patch if len(patch) <= MOST_PATCH_BYTES else b""
+    return {key: value for key, value in tags.items() if value}, kept

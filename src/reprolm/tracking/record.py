@@ -18,7 +18,10 @@ import psutil
 
 from reprolm.errors import Exit, ReprolmError, Stopped
 from reprolm.journal import Journal, read
-from reprolm.store import directory_digest, publish_file, read_json
+from reprolm.store import digest, directory_digest, publish_file, read_json
+from reprolm.tracking.changed import changed, committed
+from reprolm.tracking.completion import LOCK, locked_stages
+from reprolm.tracking.datasets import CORPUS, splits
 from reprolm.tracking.identity import Execution
 from reprolm.tracking.lineage import lineage
 from reprolm.tracking.location import executions
@@ -27,6 +30,9 @@ from reprolm.tracking.pipeline import CURVE, STEPS
 JOURNAL = "journal.jsonl"
 FILES = "files"
 PATCH = Path("source/uncommitted.patch")
+KEPT_LOCK = Path("source/dvc.lock")
+RECREATES = "REPROLM_RECREATES"
+"""Names, for the run of `reprolm recreate`, the run that it is to be compared with."""
 
 
 def milliseconds(seconds: float) -> int:
@@ -67,6 +73,7 @@ class Record:
 
     def __init__(self, root: Path, stage: str, params: Mapping[str, Any]) -> None:
         self.stage = stage
+        self._params = params
         self.directory: Path | None = None
         self._journal: Journal | None = None
         self._began, self._warned = time.monotonic(), False
@@ -92,7 +99,12 @@ class Record:
             opening = not before
             if opening:
                 tags, patch = lineage()
-                fields = {"execution": execution.record(), "params": parameters(params), "tags": tags}
+                if original := os.environ.get(RECREATES):
+                    tags["recreates"] = original
+                acting = parameters(params)
+                if (base := committed()) and (different := changed(parameters(base), acting)):
+                    tags["changed"] = different
+                fields = {"execution": execution.record(), "params": acting, "tags": tags}
                 journal.append({"at": milliseconds(time.time()), "kind": "opened", **fields})
         self.directory = directory
         if opening and patch:
@@ -150,8 +162,19 @@ class Record:
         numbers = read_json(step.metrics)
         self._append("cached", stage=name, numbers=numbers, outputs=digests)
         self._keep("file", name, step.metrics, step.metrics.read_bytes())
+        if digests and step.output == CORPUS:
+            for data in splits(flattened(self._params, ".")["data.source"], digests[CORPUS.name]):
+                self._append("dataset", stage=name, **data)
         if name == "train" and CURVE.is_file():
             self._keep("curve", name, CURVE, CURVE.read_bytes())
+
+    def add_lock(self) -> None:
+        """Keeps dvc.lock as the stages before this one left it: the entry of this one comes after its end."""
+        if LOCK.is_file():
+            content = LOCK.read_bytes()
+            stages = {name: entry for name, entry in locked_stages(content).items() if name != self.stage}
+            self.add("tag", key="digest.dvc.lock", value=digest(stages))
+            self._safely(lambda: self._keep("file", self.stage, KEPT_LOCK, content))
 
     def end(self, code: int, error: str = "") -> float:
         """Ends the record of this stage; returns how many seconds it took."""

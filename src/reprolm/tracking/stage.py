@@ -135,6 +135,8 @@ class Stage:
         """Records how this stage ended, and says so."""
         if self._record is None:
             return
+        if code == Exit.DONE and self.name == CLOSING:
+            self._record.add_lock()
         seconds = self._record.end(code, error)
         if code == Exit.DONE:
             shown = [key for key in LAST_LINE.get(self.name, ()) if key in self._numbers]

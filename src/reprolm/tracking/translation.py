@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,10 @@ from reprolm.tracking.shown import CURVES, HEADLINES, MOST_POINTS, SCALARS, SECO
 
 LONGEST_TAG = 5000
 LONGEST_PARAM = 6000
+LONGEST_NAME = 500
+LONGEST_CHANGE = 400
 HORIZON = "train.steps"
+Completed = Callable[[Mapping[str, int]], bool]
 Point = tuple[str, float, int, int]
 """Name, value, milliseconds, step."""
 
@@ -36,6 +39,16 @@ class Parcel:
 def key(name: str) -> str:
     """`name` with the characters that MLflow takes, and no longer."""
     return re.sub(r"[^\w./ :-]", "_", name)[:250]
+
+
+def text(value: str, longest: int) -> str:
+    """`value` as every store takes it: without secrets, NUL and broken Unicode, and no longer.
+
+    >>> text("a\\0b of https://me:secret@example.com", 30)
+    'a␀b of https://example.com'
+    """
+    whole = value.replace("\0", "␀").encode(errors="replace").decode()
+    return redacted(whole)[:longest]
 
 
 def _number(value: Any) -> float | None:
@@ -60,9 +73,11 @@ class Translation:
         self.opened_at = self.last_at = 0
         self.running: dict[str, dict[str, Any]] = {}
         self.ended: dict[str, str] = {}
+        self.ended_at: dict[str, int] = {}
         self._horizon: int | None = None
         self._buckets: dict[str, int] = {}
         self._headlines: dict[str, float] = {}
+        self._changed = ""
         self._tables: list[dict[str, str]] = []
 
     def take(self, records: Iterable[Mapping[str, Any]]) -> Parcel:
@@ -85,33 +100,41 @@ class Translation:
                 if execution.here and not lives(process["pid"], process["born"])}  # fmt: skip
         return gone, not execution.alive and gone == set(self.running)
 
-    def status(self, departed: tuple[set[str], bool]) -> str:
-        """How the run stands: RUNNING, FINISHED, FAILED or KILLED."""
+    def status(self, departed: tuple[set[str], bool], completed: Completed = lambda _: True) -> str:
+        """How the run stands: RUNNING, FINISHED, FAILED or KILLED.
+
+        `completed` tells whether an execution that is over, and did not close, did what it was asked for.
+        """
         stages, over = departed
         ends = set(self.ended.values())
         if "failed" in ends:
             return "FAILED"
         if "killed" in ends or stages & set(self.running):
             return "KILLED"
-        closed = self.ended.get(CLOSING) == "done"
-        return "FINISHED" if closed or (over and not self.running) else "RUNNING"
+        if self.ended.get(CLOSING) == "done":
+            return "FINISHED"
+        if not over or self.running:
+            return "RUNNING"
+        return "FINISHED" if completed(self.ended_at) else "KILLED"
 
     def description(self) -> str:
-        """The main numbers, in Markdown."""
+        """What was changed and the main numbers, in Markdown."""
         known = {words: self._headlines[name] for name, words in HEADLINES.items() if name in self._headlines}
         rows = [f"| {words} | {value:,.5g} |" for words, value in known.items()]
-        return "\n".join(["| | |", "|---|---|", *rows]) if rows else ""
+        changed = [f"Changed: `{self._changed}`", ""] if self._changed else []
+        return "\n".join([*changed, *(["| | |", "|---|---|", *rows] if rows else [])])
 
     def _take_opened(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         self.execution = Execution.from_record(record["execution"])
+        self._changed = redacted(record["tags"].get("changed", ""))[:LONGEST_CHANGE]
         self.opened_at = record["at"]
         horizon = record["params"].get(HORIZON)
         self._horizon = horizon if isinstance(horizon, int) and horizon > 0 else None
         parcel.params |= {
-            key(name): redacted(value if isinstance(value, str) else json.dumps(value))[:LONGEST_PARAM]
+            key(name): text(value if isinstance(value, str) else json.dumps(value), LONGEST_PARAM)
             for name, value in record["params"].items()
         }
-        parcel.tags |= {key(name): value[:LONGEST_TAG] for name, value in record["tags"].items()}
+        parcel.tags |= {key(name): text(value, LONGEST_TAG) for name, value in record["tags"].items()}
 
     def _take_started(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         self.running[record["stage"]] = {"pid": record["pid"], "born": record["born"]}
@@ -120,13 +143,13 @@ class Translation:
     def _take_ended(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         stage, status = record["stage"], record["status"]
         self.running.pop(stage, None)
-        self.ended[stage] = status
+        self.ended[stage], self.ended_at[stage] = status, record["at"]
         parcel.tags[f"stage.{stage}"] = "ran" if status == "done" else status
         if status == "done":
             self._take_numbers({**record, "numbers": {SECONDS: record["seconds"]}}, parcel)
         else:
             parcel.tags["exit"] = str(record["exit"])
-            parcel.tags["error"] = redacted(record["error"])[:LONGEST_TAG] or status
+            parcel.tags["error"] = text(record["error"], LONGEST_TAG) or status
 
     def _take_point(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         step = record["step"]
@@ -159,11 +182,11 @@ class Translation:
             parcel.tags[f"stage.{record['stage']}.digest"] = one
 
     def _take_tag(self, record: Mapping[str, Any], parcel: Parcel) -> None:
-        parcel.tags[key(record["key"])] = redacted(str(record["value"]))[:LONGEST_TAG]
+        parcel.tags[key(record["key"])] = text(str(record["value"]), LONGEST_TAG)
 
     def _take_dataset(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         names = ("name", "digest", "source", "context", "stage")
-        parcel.datasets.append({name: redacted(record[name]) for name in names})
+        parcel.datasets.append({name: text(record[name], LONGEST_NAME) for name in names})
 
     def _take_file(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         parcel.files.append(Path(record["path"]))

@@ -1,0 +1,1 @@
+"""Runs beside each other: what differs, what came of it, curves, samples."""

@@ -1,0 +1,1 @@
+"""From a run back to what it was made from: found, drawn, re-created, verified."""

@@ -1,0 +1,24 @@
+"""The command that names a model."""
+
+from typing import Annotated
+
+import typer
+
+from reprolm.lineage.command import Run
+
+
+def promote(
+    run: Run,
+    alias: Annotated[str, typer.Option(help="the alias that is to point to this model")] = "champion",
+    name: Annotated[str, typer.Option(help="the name in MLflow's registry")] = "language-model",
+) -> None:
+    """Registers the model of a run in MLflow, loadable and served by its name and alias."""
+    from reprolm.registry.promote import promote as register
+    from reprolm.tracking.location import root
+
+    register(root(), run, name, alias)
+
+
+def install(app: typer.Typer) -> None:
+    """Adds this command to `reprolm`."""
+    app.command()(promote)

@@ -1,0 +1,108 @@
+"""`reprolm promote`: the model of a run gets a name, and an alias by which others load it."""
+
+import importlib.metadata
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import reprolm
+from reprolm.lineage.fetched import fetched
+from reprolm.lineage.runs import Found, found
+from reprolm.registry.signature import PARAMETERS, signature
+from reprolm.tracking.destination import uri
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric
+
+NAME = "language-model"
+"""Also the name of the artifact in dvc.yaml."""
+DIGEST = "digest.model"
+SOURCES = {"model": "train", "tokenizer": "train_tokenizer"}
+REQUIRED = (
+    *("mlflow", "torch", "numpy", "pandas", "tokenizers", "safetensors", "pydantic", "ruamel.yaml"),
+    *("jaxtyping", "regex", "tqdm"),
+)
+"""What a served model imports."""
+KEPT_TAGS = (
+    "git.commit",
+    "git.dirty_sha256",
+    "digest.params.yaml",
+    "digest.requirements.lock",
+    "digest.dvc.lock",
+)
+
+
+def requirements() -> list[str]:
+    """The versions that are installed here, as pip takes them, without what a build adds."""
+    return [f"{name}=={importlib.metadata.version(name).split('+')[0]}" for name in REQUIRED]
+
+
+def promote(root: Path, word: str, name: str, alias: str) -> str:
+    """Registers the model of a run as `name`, and lets `alias` point to it; the address to load it by.
+
+    A model that has the name already only gets the alias.
+
+    Raises:
+        ReprolmError: no such run, or its model is no longer here (exit 66), or damaged (76).
+    """
+    run = found(root, word)
+    digest = run.digests().get("train", "")
+    version = _known(run, name, digest) if digest else None
+    if version is None:
+        with tempfile.TemporaryDirectory() as folder:
+            artifacts = {key: str(fetched(root, run, stage, Path(folder))) for key, stage in SOURCES.items()}
+            version = _registered(root, run, name, artifacts, digest)
+    run.to.client.set_registered_model_alias(name, alias, version)
+    address = f"models:/{name}@{alias}"
+    print(f"promote: {run.name} is version {version} of {name}: {address}")
+    print(f"promote: mlflow models serve -m {address} --env-manager local")
+    return address
+
+
+def _known(run: Found, name: str, digest: str) -> str | None:
+    """The newest version with this model, if there is one."""
+    versions: list[Any] = run.to.client.search_model_versions(f"name = '{name}'")
+    same = [int(each.version) for each in versions if each.tags.get(DIGEST) == digest]
+    return str(max(same)) if same else None
+
+
+def _registered(root: Path, run: Found, name: str, artifacts: dict[str, str], digest: str) -> str:
+    """Logs the loadable model to the run and registers it; its version."""
+    import mlflow
+    from mlflow.models import Model
+
+    mlflow.set_tracking_uri(uri(root))
+    mlflow.set_experiment(experiment_id=run.run.info.experiment_id)
+    tags = {tag: run.tags[tag] for tag in KEPT_TAGS if tag in run.tags}
+    # MLflow asks for type hints, which would override the signature
+    warnings.filterwarnings("ignore", message=".*type hints")
+    logged = Model.log(
+        None, mlflow.pyfunc, run_id=run.id, name=name, registered_model_name=name,
+        step=int(run.run.data.metrics.get("train/best_step", 0)),
+        tags=tags | {DIGEST: digest, "digest.tokenizer": run.digests().get(SOURCES["tokenizer"], "")},
+        python_model=str(Path(__file__).with_name("served.py")), artifacts=artifacts, signature=signature(),
+        input_example=([{"prompt": "Return the"}], PARAMETERS | {"max_new_tokens": 8}),
+        pip_requirements=requirements(), code_paths=[str(Path(reprolm.__file__).parent)],
+    )  # fmt: skip
+    linked = list(_metrics(run, logged.model_id))
+    if linked:
+        run.to.client.log_batch(run.id, metrics=linked)
+    return str(logged.registered_model_version)
+
+
+def _metrics(run: Found, model: str) -> "Iterator[Metric]":
+    """The scores of a run for its model, each with the split that it was measured on."""
+    from mlflow.entities import Metric
+
+    split = run.run.data.params.get("evaluate.split", "validation")
+    data = {each.dataset.name.rsplit("/", 1)[-1]: each.dataset for each in run.run.inputs.dataset_inputs}
+    on = {"evaluate": data.get(split), "train": data.get("validation")}
+    for key, value in run.run.data.metrics.items():
+        stage = key.split("/")[0]
+        point = run.to.client.get_metric_history(run.id, key)[-1]
+        dataset = on.get(stage)
+        if stage in on and point.step == 0:
+            about = {"dataset_name": dataset.name, "dataset_digest": dataset.digest} if dataset else {}
+            yield Metric(key, value, point.timestamp, 0, model_id=model, run_id=run.id, **about)

@@ -1,0 +1,1 @@
+"""Grids of experiments, through the queue of DVC."""

@@ -1,0 +1,144 @@
+"""What `recreate` refuses before it runs anything, and how it compares afterwards."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reprolm.errors import Exit, ReprolmError
+from reprolm.lineage import clone, environment, text
+from reprolm.lineage.content import dvc_digest
+from reprolm.lineage.recreate import links, recreate
+from reprolm.lineage.runs import Found, found
+from reprolm.store import directory_digest, publish_directory
+from reprolm.tracking.destination import Destination
+from reprolm.tracking.lineage import lineage, lineage_of_machine
+from reprolm.tracking.location import executions
+from reprolm.tracking.record import PATCH
+from reprolm.tracking.shipper import sync
+from tests.tracking.executions import Written
+
+
+def git(*words: str) -> str:
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
+    return subprocess.run(["git", *who, *words], capture_output=True, check=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def source(repository: Path, to: Destination, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git repository with an uncommitted change, a new file, and parameters."""
+    monkeypatch.chdir(repository)
+    (repository / "src").mkdir()
+    (repository / "src" / "a.py").write_text("first\n")
+    (repository / "params.yaml").write_text("seed: 1\n")
+    (repository / ".gitignore").write_text("*.db\n.dvc\n.reprolm\nmlruns\n")
+    git("init", "-q", "-b", "main")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    (repository / "src" / "a.py").write_text("changed\n")
+    (repository / "src" / "b.py").write_text("new\n")
+    (repository / "params.yaml").write_text("seed: 2\n")
+    return repository
+
+
+def run_of(root: Path, *, model: str = "d" * 64, keep: bool = True, **tags: str) -> Found:
+    """A run as a stage records it, of the files in the working directory."""
+    known, patch = lineage()
+    name = f"run-{len(list(executions(root).glob('*')))}"
+    written = Written(root, command="dvc repro train", name=name)
+    for key, value in (known | tags).items():
+        written.add("tag", stage="train", key=key, value=value)
+    if keep:
+        written.file("train", str(PATCH), patch.decode())
+    written.start("train")
+    written.add("outputs", stage="train", outputs={"model": model})
+    written.end("train")
+    sync(root)
+    return found(root, name)
+
+
+def refused(run: Found, root: Path, **options: Any) -> tuple[Exit, str]:
+    with pytest.raises(ReprolmError) as caught:
+        recreate(root, run.id, root / "again", **options)
+    return caught.value.exit, str(caught.value)
+
+
+def test_a_clone_has_commit_changes_and_new_files_of_a_run(source: Path) -> None:
+    run = run_of(source)
+    git("checkout", "-q", "--", ".")
+    (source / "src" / "b.py").unlink()
+    commit, patch = clone.commit_of(run, source), clone.patch_of(run)
+    again = clone.make(source, source / "again", commit, patch)
+    assert (again / "src" / "a.py").read_text() == "changed\n"
+    assert (again / "src" / "b.py").read_text() == "new\n"
+    clone.compare_files(again, run.tags)
+    (again / "params.yaml").write_text("seed: 3\n")
+    with pytest.raises(ReprolmError, match=r"params\.yaml: is not that of the run"):
+        clone.compare_files(again, run.tags)
+
+
+def test_a_commit_that_no_branch_holds_any_more_is_cloned(source: Path) -> None:
+    git("commit", "-qam", "second")
+    run = run_of(source)
+    git("reset", "-q", "--hard", "HEAD~1")
+    again = clone.make(source, source / "again", clone.commit_of(run, source), b"")
+    assert (again / "src" / "a.py").read_text() == "changed\n"
+
+
+def test_what_is_missing_or_another_is_refused_before_anything_runs(source: Path) -> None:
+    code, line = refused(run_of(source, keep=False), source)
+    assert (code, "uncommitted.patch: is not among the files" in line) == (Exit.MISSING, True)
+    code, line = refused(run_of(source, **{"git.dirty_sha256": "0" * 64}), source)
+    assert (code, "is not what the run was made with" in line) == (Exit.INTEGRITY, True)
+    code, line = refused(run_of(source, **{"git.dirty_left_out": "all: 20,000,000 bytes"}), source)
+    assert (code, "does not hold all uncommitted changes" in line) == (Exit.MISSING, True)
+    code, line = refused(run_of(source, **{"git.commit": "0" * 40}), source)
+    assert (code, "this repository lacks it" in line) == (Exit.MISSING, True)
+    (source / "again").mkdir()
+    (source / "again" / "file").touch()
+    code, line = refused(run_of(source), source)
+    assert (code, "is not empty" in line) == (Exit.STORAGE, True)
+
+
+def test_another_version_of_torch_is_refused_and_another_processor_is_noted(source: Path) -> None:
+    code, line = refused(run_of(source, **{"version.torch": "1.0.0"}), source)
+    assert code is Exit.MISSING
+    assert line.startswith("torch: is not the version of the run (got ")
+    noted = environment.differences(lineage_of_machine() | {"machine.processor": "another"})
+    assert [note.split(":")[0] for note in noted] == ["machine.processor"]
+    environment.refuse_other(lineage_of_machine())
+
+
+def test_own_text_is_brought_if_it_is_still_the_same(tmp_path: Path) -> None:
+    origin, copy = tmp_path / "origin", tmp_path / "copy"
+    for name, content in {"mine/a.txt": "one", "mine/b/c.txt": "two"}.items():
+        (origin / name).parent.mkdir(parents=True, exist_ok=True)
+        (origin / name).write_text(content)
+    digest = dvc_digest(origin / "mine")
+    assert digest is not None
+    assert text.bring("mine", digest, origin, copy) == "brought from the original repository"
+    assert dvc_digest(copy / "mine") == digest
+    assert text.bring("mine", digest, origin, copy) == "as git tracks it"
+    (copy / "mine" / "a.txt").write_text("other")
+    (origin / "mine" / "a.txt").write_text("another")
+    with pytest.raises(ReprolmError, match="is another text now") as caught:
+        text.bring("mine", digest, origin, copy)
+    assert caught.value.exit is Exit.INTEGRITY
+    with pytest.raises(ReprolmError, match="is not there") as caught:
+        text.bring("yours", digest, origin, copy)
+    assert caught.value.exit is Exit.MISSING
+
+
+def test_a_model_of_other_bytes_is_the_link_that_differs(source: Path) -> None:
+    with publish_directory(source / "models" / "model") as out:
+        (out / "weights").write_text("w")
+    same = run_of(source, model=directory_digest(source / "models" / "model"))
+    assert [link.same for link in links(same, source)] == [True]
+    other = run_of(source)
+    (link,) = links(other, source)
+    assert not link.same
+    assert str(link).startswith("✗ models/model")
+    # a manifest that is right beside bytes that are not is no model made again
+    (source / "models" / "model" / "weights").write_text("x")
+    assert [link.now for link in links(same, source)] == [None]

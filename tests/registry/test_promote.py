@@ -1,0 +1,112 @@
+"""A promoted model: what MLflow loads by its name."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from reprolm.errors import Exit, ReprolmError
+from reprolm.lineage.runs import found
+from reprolm.lineage.tree import versions
+from reprolm.registry.promote import NAME, REQUIRED, promote
+from reprolm.store import directory_digest
+from reprolm.tokenizers.raw import BytesTokenizer
+from reprolm.tracking.datasets import splits
+from reprolm.tracking.destination import Destination, uri
+from reprolm.tracking.shipper import sync
+from tests.architecture.closure import PACKAGE, closure, pipeline, third_party
+from tests.export.published import publish
+from tests.tokenizers.settings import tokenizer_config
+from tests.tracking.executions import Written
+
+PROMPT = pd.DataFrame({"prompt": ["To be"]})
+
+
+def recorded(root: Path) -> str:
+    """The run that made what lies in a repository; its name."""
+    written = Written(root, name="vexed-moth")
+    for stage, path in {"train_tokenizer": "data/tokenizer", "train": "models/model"}.items():
+        written.start(stage)
+        written.add("outputs", stage=stage, outputs={"o": directory_digest(root / path)})
+        written.end(stage)
+    for data in splits("files", "ab" * 32):
+        written.add("dataset", stage="download", **data)
+    written.add("numbers", stage="train", numbers={"best_validation_loss": 2.5, "best_step": 40})
+    written.add("numbers", stage="evaluate", numbers={"bits_per_byte": 1.5})
+    sync(root)
+    return "vexed-moth"
+
+
+@pytest.fixture
+def root(repository: Path, to: Destination, monkeypatch: pytest.MonkeyPatch) -> Path:
+    publish(repository, BytesTokenizer.train([], tokenizer_config(kind="bytes")))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri(repository))
+    monkeypatch.chdir(repository)
+    return repository
+
+
+def test_a_promoted_model_is_loaded_by_its_alias_and_does_as_it_is_asked(root: Path, to: Destination) -> None:
+    import mlflow
+
+    address = promote(root, recorded(root), NAME, "champion")
+    model = mlflow.pyfunc.load_model(address)
+
+    def said(**params: Any) -> str:
+        (text,) = model.predict(PROMPT, params={"max_new_tokens": 12} | params)
+        return str(text)
+
+    assert said(seed=1) == said(seed=1)
+    assert said(seed=1) != said(seed=2)
+    assert said(seed=1, temperature=0.0) == said(seed=2, temperature=0.0, top_k=1)
+    assert said(seed=1, top_p=0.001) == said(temperature=0.0)
+    assert len(said(max_new_tokens=3, temperature=0.0)) < len(said(temperature=0.0))
+    assert said(seed=1).startswith("To be")
+    assert list(model.predict({"prompt": "To be"}, params={"max_new_tokens": 12})) == [said()]
+    with pytest.raises(Exception, match=r"sample\.top_p"):
+        said(top_p=2.0)
+    run = to.client.get_run(to.client.get_model_version_by_alias(NAME, "champion").run_id)
+    (logged,) = to.client.search_logged_models([to.experiment])
+    scores = {each.key: (each.value, each.dataset_name) for each in logged.metrics}
+    assert scores["evaluate/bits_per_byte"] == (1.5, "files/validation")
+    assert run.outputs.model_outputs[0].model_id == logged.model_id
+    assert run.info.status == "FINISHED"
+
+
+def test_a_model_that_has_a_name_only_gets_another_alias(root: Path, to: Destination) -> None:
+    name = recorded(root)
+    promote(root, name, NAME, "champion")
+    shutil.rmtree(root / "models")
+    promote(root, name, NAME, "challenger")
+    assert len(to.client.search_model_versions(f"name = '{NAME}'")) == 1
+    assert set(to.client.get_model_version(NAME, "1").aliases) == {"challenger", "champion"}
+    assert "language-model version 1 @ch" in versions(found(root, name))[0]
+
+
+def test_a_model_that_is_no_longer_here_is_refused_with_what_to_type(root: Path) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", "init", "-q", "-f", "--no-scm"], cwd=root, check=True)
+    name = recorded(root)
+    shutil.rmtree(root / "models")
+    with pytest.raises(ReprolmError, match="reprolm recreate") as caught:
+        promote(root, name, NAME, "champion")
+    assert caught.value.exit is Exit.MISSING
+
+
+def test_all_that_a_served_model_imports_is_required() -> None:
+    reached = closure(PACKAGE / "registry" / "signature.py") | closure(PACKAGE / "registry" / "served.py")
+    names = {name for file in reached for name in third_party(file)}
+    ours = {"reprolm", "pydantic_core"}  # the latter is pinned by pydantic itself
+    foreign = {name for name in names if name not in sys.stdlib_module_names} - ours
+    assert {name.replace("ruamel", "ruamel.yaml") for name in foreign} <= set(REQUIRED)
+
+
+def test_predict_has_no_type_hints_for_they_would_replace_the_signature() -> None:
+    source = (PACKAGE / "registry" / "served.py").read_text()
+    assert "def predict(self, context, model_input, params=None):" in source
+
+
+def test_the_artifact_of_dvc_has_the_name_of_the_model() -> None:
+    assert pipeline()["artifacts"][NAME]["path"] == "models/model"
