@@ -85,20 +85,22 @@ def told(folder: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def assert_same(points: Any, others: Any) -> None:
+def assert_same(points: Any, others: Any, within: float = 1e-5) -> None:
     compared = 0
     for (step, values), (other, theirs) in zip(points, others, strict=True):
         assert step == other
         assert values.keys() == theirs.keys()
         for key in values.keys() - {"train/tokens_per_second"}:
-            assert values[key] == pytest.approx(theirs[key], rel=1e-5, abs=1e-5), (step, key)
+            assert values[key] == pytest.approx(theirs[key], rel=within, abs=within), (step, key)
             compared += 1
     assert compared > 30
 
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_two_processes_have_the_curve_of_one(folder: Path, config: str) -> None:
-    assert_same(told(folder, f"two-{config}")["points"], alone(folder, f"one-{config}", config))
+    # products in half precision round otherwise where there are fewer rows
+    within = 0.05 if config == "float16" else 1e-5
+    assert_same(told(folder, f"two-{config}")["points"], alone(folder, f"one-{config}", config), within)
 
 
 @pytest.mark.parametrize("config", PASSED)
