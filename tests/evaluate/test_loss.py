@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reprolm.data.shards import Tokens
-from reprolm.errors import ReprolmError
 from reprolm.data.windows import Laid
+from reprolm.errors import ReprolmError
 from reprolm.evaluate.loss import Cut, mean_loss, scored, summed_loss, window_starts
 from reprolm.model.initialise import initialise
 from reprolm.model.transformer import Transformer
