@@ -41,7 +41,8 @@ STOP = 7
 
 
 def job(name: str, config: str, **events: list[int]) -> dict[str, Any]:
-    return {"name": name, "changes": CONFIGS[config], **events}
+    changes = {**CONFIGS[config], "checkpoint_every_steps": 100}
+    return {"name": name, "changes": changes, **events}
 
 
 def crew(folder: Path, jobs: list[dict[str, Any]]) -> "subprocess.Popen[str]":
@@ -127,7 +128,7 @@ def test_gradients_are_those_of_torch(folder: Path) -> None:
     ("event", "code", "line"),
     [
         ("killed", Exit.MEMORY, "process 1 of 2: ended before the run did (got signal SIGKILL; want memory"),
-        ("fails", Exit.STORAGE, "disk: is full"),
+        pytest.param("fails", Exit.STORAGE, "disk: is full", marks=pytest.mark.heavy),
     ],
 )
 def test_when_a_process_dies_all_end_with_one_line(tmp_path: Path, event: str, code: int, line: str) -> None:
@@ -139,6 +140,7 @@ def test_when_a_process_dies_all_end_with_one_line(tmp_path: Path, event: str, c
     assert lines[0].startswith(f"reprolm: error: {line}")
 
 
+@pytest.mark.heavy
 def test_when_the_first_process_is_killed_the_other_ends(tmp_path: Path) -> None:
     changes = {"steps": 100_000, "micro_batch_size": 1}
     started = crew(tmp_path, [{"name": "long", "changes": changes}])
