@@ -37,6 +37,8 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 PASSED = ("muon", "adamw-chunked-fsdp", "mixture-fsdp")
 """Those whose checkpoints are handed from one process to two, and from two to one."""
+AGAIN = ("muon", "adamw-chunked-fsdp")
+"""Those that two processes stop and go on with."""
 STOP = 7
 
 
@@ -75,6 +77,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     jobs += [job(f"one-to-two-{config}", config) for config in PASSED]
     # a signal to either of them
     jobs += [job(f"two-to-one-{c}", c, signalled=[STOP, rank % 2]) for rank, c in enumerate(PASSED)]
+    for config in AGAIN:
+        jobs += [job(f"again-{config}", config, signalled=[STOP, 1]), job(f"again-{config}", config)]
     started = crew(folder, jobs)
     _, said = started.communicate(timeout=300)
     assert started.returncode == 0, said
@@ -118,6 +122,13 @@ def test_a_signal_to_any_process_stops_all_and_one_goes_on_from_there(folder: Pa
     kept = [path.name for path in (folder / f"two-to-one-{config}").glob("step-*")]
     assert max(kept) == f"step-{STOP:09d}"
     assert_same(alone(folder, f"two-to-one-{config}", config), told(folder, f"two-{config}")["points"])
+
+
+@pytest.mark.parametrize("config", AGAIN)
+def test_a_stopped_run_of_two_processes_ends_with_the_same_bits(folder: Path, config: str) -> None:
+    again = told(folder, f"again-{config}")
+    assert again["began"] == STOP
+    assert_same(again["points"], told(folder, f"two-{config}")["points"], within=0.0)
 
 
 def test_gradients_are_those_of_torch(folder: Path) -> None:
