@@ -39,7 +39,7 @@ def _keep_memory() -> None:
 
 
 def device(threads: int, index: int = 0) -> torch.device:
-    """The best device here, with deterministic algorithms and a fixed number of CPU threads.
+    """The best device (CUDA, MPS, CPU), with deterministic algorithms and a fixed number of CPU threads.
 
     Of several GPUs it is number `index`.
 
@@ -51,7 +51,7 @@ def device(threads: int, index: int = 0) -> torch.device:
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # 3 % of a step
     if not torch.cuda.is_available():
-        return torch.device("cpu")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     if index >= (count := torch.cuda.device_count()):
         what, want = "needs a GPU for each process", f"at most {count}"
         raise refuse("train.processes", what, got=index + 1, want=want, exit=Exit.PARAMETERS)
@@ -98,7 +98,7 @@ def fingerprint(on: torch.device, threads: int) -> dict[str, Any]:
         "cuda": torch.version.cuda if on.type == "cuda" else None,
         "processor": _processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "device": torch.cuda.get_device_name(on) if on.type == "cuda" else "cpu",
+        "device": torch.cuda.get_device_name(on) if on.type == "cuda" else on.type,
         "threads": threads,
         "environment": {name: os.environ.get(name) for name in VARIABLES},
     }
