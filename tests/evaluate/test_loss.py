@@ -116,15 +116,17 @@ def test_an_isolated_model_is_judged_without_what_lies_before_the_document(tmp_p
 
 @pytest.mark.parametrize("laid", ["packed", "isolated", "padded"])
 @pytest.mark.parametrize("size", [2, 3, 5])
-def test_processes_score_the_text_once_and_call_the_model_as_often(laid: Laid, size: int) -> None:
-    net, calls = model(), 0
+def test_processes_score_the_text_once_and_call_the_model_as_often(
+    tmp_path: Path, laid: Laid, size: int
+) -> None:
+    net, tokens, calls = model(), documents_of(tmp_path), 0
 
     def called(*_: object) -> None:
         nonlocal calls
         calls += 1
 
     net.register_forward_hook(called)
-    cut = Cut(TOKENS, 16, 16, 3, laid)
+    cut = Cut(tokens, 16, 16, 3, laid)
     found, often = [], set()
     for rank in range(size):
         calls = 0
@@ -132,4 +134,4 @@ def test_processes_score_the_text_once_and_call_the_model_as_often(laid: Laid, s
         often.add(calls)
     assert len(often) == 1
     total, count = (sum(part) for part in zip(*found, strict=True))
-    assert total / count == pytest.approx(mean_loss(net, TOKENS, window=16, batch_size=3, laid=laid))
+    assert total / count == pytest.approx(mean_loss(net, tokens, window=16, batch_size=3, laid=laid))

@@ -128,6 +128,24 @@ def test_a_reader_is_warned_of_what_will_not_go_well(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.usefixtures("given")
+def test_of_several_processes_each_takes_its_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_data(tmp_path, tokens=5000, held_out=500)
+    sizes: list[int] = []
+    monkeypatch.setattr(module, "pace", lambda size, _: sizes.append(size.train.batch_size) or PACE)
+    raw = params(tokenizer=CHARACTERS)
+    raw["train"] |= {"processes": 2, "sharding": "fsdp"}
+    alone, made = (
+        plan(tmp_path, each, vocab_size=None, seconds=None) for each in (params(tokenizer=CHARACTERS), raw)
+    )
+    assert sizes == [4, 2]
+    assert made["memory"]["peak_bytes"] == 2 * alone["memory"]["peak_bytes"]
+    assert made["seconds"]["validation"] == alone["seconds"]["validation"] / 2
+    assert made["seconds"]["tokens_per_second"] == alone["seconds"]["tokens_per_second"]
+    assert "2 processes" in table(made)
+    assert any("train.sharding is fsdp" in line for line in made["warnings"])
+
+
+@pytest.mark.usefixtures("given")
 def test_enough_of_everything_is_no_warning(tmp_path: Path) -> None:
     publish_data(tmp_path, tokens=5000, held_out=500)
     made = planned_for(tmp_path)

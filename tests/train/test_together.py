@@ -37,11 +37,14 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 PASSED = ("muon", "adamw-chunked-fsdp", "mixture-fsdp")
 """Those whose checkpoints are handed from one process to two, and from two to one."""
+AGAIN = ("muon", "adamw-chunked-fsdp")
+"""Those that two processes stop and go on with."""
 STOP = 7
 
 
 def job(name: str, config: str, **events: list[int]) -> dict[str, Any]:
-    return {"name": name, "changes": CONFIGS[config], **events}
+    changes = {**CONFIGS[config], "checkpoint_every_steps": 100}
+    return {"name": name, "changes": changes, **events}
 
 
 def crew(folder: Path, jobs: list[dict[str, Any]]) -> "subprocess.Popen[str]":
@@ -74,6 +77,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     jobs += [job(f"one-to-two-{config}", config) for config in PASSED]
     # a signal to either of them
     jobs += [job(f"two-to-one-{c}", c, signalled=[STOP, rank % 2]) for rank, c in enumerate(PASSED)]
+    for config in AGAIN:
+        jobs += [job(f"again-{config}", config, signalled=[STOP, 1]), job(f"again-{config}", config)]
     started = crew(folder, jobs)
     _, said = started.communicate(timeout=300)
     assert started.returncode == 0, said
@@ -119,6 +124,13 @@ def test_a_signal_to_any_process_stops_all_and_one_goes_on_from_there(folder: Pa
     assert_same(alone(folder, f"two-to-one-{config}", config), told(folder, f"two-{config}")["points"])
 
 
+@pytest.mark.parametrize("config", AGAIN)
+def test_a_stopped_run_of_two_processes_ends_with_the_same_bits(folder: Path, config: str) -> None:
+    again = told(folder, f"again-{config}")
+    assert again["began"] == STOP
+    assert_same(again["points"], told(folder, f"two-{config}")["points"], within=0.0)
+
+
 def test_gradients_are_those_of_torch(folder: Path) -> None:
     assert told(folder, "reference") < 1e-6  # type: ignore[operator]
 
@@ -127,7 +139,7 @@ def test_gradients_are_those_of_torch(folder: Path) -> None:
     ("event", "code", "line"),
     [
         ("killed", Exit.MEMORY, "process 1 of 2: ended before the run did (got signal SIGKILL; want memory"),
-        ("fails", Exit.STORAGE, "disk: is full"),
+        pytest.param("fails", Exit.STORAGE, "disk: is full", marks=pytest.mark.heavy),
     ],
 )
 def test_when_a_process_dies_all_end_with_one_line(tmp_path: Path, event: str, code: int, line: str) -> None:
@@ -139,6 +151,7 @@ def test_when_a_process_dies_all_end_with_one_line(tmp_path: Path, event: str, c
     assert lines[0].startswith(f"reprolm: error: {line}")
 
 
+@pytest.mark.heavy
 def test_when_the_first_process_is_killed_the_other_ends(tmp_path: Path) -> None:
     changes = {"steps": 100_000, "micro_batch_size": 1}
     started = crew(tmp_path, [{"name": "long", "changes": changes}])

@@ -1,5 +1,6 @@
 """How fast training will go here: real steps of the real model, or of a smaller one where those take long."""
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -34,6 +35,15 @@ class Size:
     def tokens(self) -> int:
         """Tokens a step."""
         return self.train.batch_size * self.model.context_length
+
+    @property
+    def part(self) -> "Size":
+        """What one of the processes takes of a batch."""
+        train = self.train
+        rows = train.batch_size // train.processes
+        fewer = None if train.micro_batch_size is None else math.gcd(train.micro_batch_size, rows)
+        update = {"batch_size": rows, "micro_batch_size": fewer, "processes": 1}
+        return Size(self.model, train.model_copy(update=update), self.vocab_size)
 
     def counted(self) -> tuple[int, int]:
         """Parameters, and operations a token in training."""

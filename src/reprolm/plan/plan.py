@@ -44,16 +44,17 @@ def plan(root: Path, params: Mapping[str, Any], *, vocab_size: int | None, secon
     device = chosen_device(params["threads"])
     load = os.getloadavg()[0]
     alone = process_bytes(device)
-    needed = memory(size.model, size.train, data.vocab_size, device)
-    speed = pace(size, device)
+    needed = memory(size.model, size.part.train, data.vocab_size, device)
+    speed = pace(size.part, device)
     horizon = _horizon(size, data)
     result: Plan = {
         "device": device.type,
         "threads": params["threads"],
+        "processes": size.train.processes,
         "load": load,
         "vocabulary": {"entries": data.vocab_size, "from": data.vocabulary},
         **_size(size, horizon),
-        "memory": _memory(needed, alone, device),
+        "memory": _memory(needed, alone, device, size.train.processes),
         "seconds": _seconds(size, data, horizon["steps"], speed),
         "disk": _disk(data, needed),
     }
@@ -98,20 +99,21 @@ def _size(size: Size, horizon: Mapping[str, Any]) -> Plan:
     }
 
 
-def _memory(needed: Memory, alone: int, device: torch.device) -> Plan:
-    """All parts, the whole, and what there is of it."""
+def _memory(needed: Memory, alone: int, device: torch.device, processes: int) -> Plan:
+    """All parts, the whole, and what there is of it: on a GPU for each process, else for all together."""
     if device.type == "cuda":
         free = torch.cuda.mem_get_info(device)[0]
         return asdict(needed) | {"process_bytes": 0, "peak_bytes": needed.heap_bytes, "free_bytes": free}
     free = psutil.virtual_memory().available
-    peak = alone + needed.heap_bytes
+    peak = processes * (alone + needed.heap_bytes)
     return asdict(needed) | {"process_bytes": alone, "peak_bytes": peak, "free_bytes": free}
 
 
 def _seconds(size: Size, data: Found, steps: int | None, speed: Pace) -> Plan:
     """Seconds of the run: its steps, and its looks at the validation split."""
     train = size.train
-    look = None if data.validation is None else len(data.validation) * speed.validation_token_seconds
+    share = speed.validation_token_seconds / train.processes
+    look = None if data.validation is None else len(data.validation) * share
     looks = None if steps is None else math.ceil(steps / train.validate_every_steps)
     stepping = None if steps is None else steps * speed.step_seconds
     validating = None if look is None or looks is None else look * looks

@@ -21,6 +21,7 @@ def table(plan: Mapping[str, Any]) -> str:
     """The whole of it."""
     vocabulary = plan["vocabulary"]
     threads = f", {plan['threads']} threads" if plan["device"] == "cpu" else ""
+    threads += f", {plan['processes']} processes" if plan["processes"] > 1 else ""
     lines = [f"on {plan['device']}{threads}; vocabulary of {vocabulary['entries']:,} by {vocabulary['from']}"]
     for title, part in (
         ("parameters", _parameters(plan)),

@@ -19,14 +19,21 @@ def warnings(plan: Mapping[str, Any], size: Size, data: Found) -> Iterator[str]:
     yield from _of_data(plan, size, data)
     needed, free = plan["memory"]["peak_bytes"], plan["memory"]["free_bytes"]
     if needed > free:
-        part = size.train.micro_batch_size or size.train.batch_size
+        part = size.part.train.micro_batch_size or size.part.train.batch_size
         remedy = f"train.micro_batch_size below {part}" if part > 1 else "a smaller model"
         yield f"needs {amount(needed)} of memory where {amount(free)} are free: try {remedy}"
     needed, free = plan["disk"]["total_bytes"], plan["disk"]["free_bytes"]
     if needed > free:
         yield f"needs {amount(needed)} on disk where {amount(free)} are free"
-    if plan["device"] == "cpu" and plan["load"] + plan["threads"] > (os.cpu_count() or 1) + BUSY:
+    busy, cores = plan["threads"] * size.train.processes, os.cpu_count() or 1
+    if plan["device"] == "cpu" and size.train.processes > 1 and busy > cores:
+        yield f"{size.train.processes} processes of {plan['threads']} threads share {cores} cores"
+    elif plan["device"] == "cpu" and plan["load"] + busy > cores + BUSY:
         yield f"the machine is busy (load {plan['load']:.1f}): training alone on it will be faster"
+    if size.train.processes > 1:
+        yield "the parts of memory are of one process; what processes tell each other takes time besides"
+        if size.train.sharding == "fsdp":
+            yield "train.sharding is fsdp: the plan is of processes that hold all tensors"
     if size.train.compile:
         yield "train.compile is on: the plan is of the same run without it"
 
