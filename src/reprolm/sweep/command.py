@@ -15,7 +15,7 @@ from reprolm.sweep.grammar import axes, combinations, override
 from reprolm.sweep.known import by_cell, finished, identity, uncommitted
 from reprolm.sweep.queue import Entry, Queue, State
 from reprolm.sweep.screen import Screen
-from reprolm.sweep.watch import QUALITY, Row, Watch, doing
+from reprolm.sweep.watch import Row, Watch, doing
 from reprolm.tracking.identity import GONE, is_dvc
 
 LOOK_EVERY_SECONDS = 1.0
@@ -45,7 +45,8 @@ def sweep(root: Path, words: Sequence[str], jobs: int, yes: bool) -> None:
         if rest:
             again = shlex.join(["reprolm", "sweep", *words, *(["--jobs", str(jobs)] if jobs > 1 else [])])
             names += _run(queue, rest, jobs, yes=yes, again=again)
-    print(f"reprolm compare {shlex.join(names)}")
+    if len(names) > 1:
+        _sum_up(root, names)
 
 
 def _run(queue: Queue, rest: Sequence[Cell], jobs: int, *, yes: bool, again: str) -> list[str]:
@@ -76,7 +77,6 @@ def _run(queue: Queue, rest: Sequence[Cell], jobs: int, *, yes: bool, again: str
         )
         print(f"  {again}")
         raise Stopped(Exit.INTERRUPTED) from None
-    _tell_best(watch.rows)
     _tell_failed(watch.rows, again)
     return [row.name for row in watch.rows]
 
@@ -177,11 +177,15 @@ def _stop(queue: Queue, watch: Watch) -> None:
         time.sleep(LOOK_EVERY_SECONDS)
 
 
-def _tell_best(rows: Sequence[Row]) -> None:
-    scored = [(row.progress.numbers[QUALITY], row.name) for row in rows if QUALITY in row.progress.numbers]
-    if len(scored) > 1:
-        quality, name = min(scored)
-        print(f"best: {name}, {quality:.4f} bits per byte")
+def _sum_up(root: Path, names: Sequence[str]) -> None:
+    """Compares what has finished, as `reprolm compare` does; says how, where it cannot be done now."""
+    from reprolm.compare.command import compare
+
+    print(f"reprolm compare {shlex.join(names)}", end="\n\n", flush=True)
+    try:
+        compare(root, names, None)
+    except ReprolmError as error:
+        print(f"not compared yet: {error}")
 
 
 def _tell_failed(rows: Sequence[Row], again: str) -> None:
