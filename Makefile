@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test test-shapes test-pipelines test-heavy check ui deps lock
+.PHONY: help setup repro test test-shapes test-pipelines test-heavy test-servers test-browser check ui deps lock
 
 help: ## what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ test-pipelines: .venv/ready-dev ## every preset, end to end in its smoke size
 test-heavy: .venv/ready-dev ## the tests that take minutes, those too
 	pytest -m heavy
 
+test-servers: .venv/ready-dev ## those with PostgreSQL, an S3 store and an MLflow server with passwords
+	pytest tests/servers -m servers -n 0
+
+test-browser: .venv/ready-dev ## those that look at the pages in Chromium
+	pytest tests/browser -m browser -n 0
+
 check: .venv/ready-dev ## style and types
 	ruff check
 	ruff format --check
@@ -48,8 +54,8 @@ deps: .venv/ready-dev ## write the code that each stage depends on into dvc.yaml
 
 lock: .venv/ready-dev ## resolve requirements.lock, requirements-dev.lock and numerics.lock anew
 	$(COMPILE) pyproject.toml --extra dev | sed -n 's/^\(nvidia-[a-z0-9-]*\|cuda-[a-z0-9-]*\|triton\)==.*/--no-emit-package \1/p' >.venv/omitted
-	$(COMPILE) pyproject.toml $$(cat .venv/omitted) -o requirements.lock >/dev/null
-	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock $$(cat .venv/omitted) -o requirements-dev.lock >/dev/null
+	$(COMPILE) pyproject.toml --extra dev $$(cat .venv/omitted) -o requirements-dev.lock >/dev/null
+	$(COMPILE) pyproject.toml --constraint requirements-dev.lock $$(cat .venv/omitted) -o requirements.lock >/dev/null
 	grep -E '^(ftfy|numpy|regex|safetensors|tokenizers|torch)==' requirements.lock >numerics.lock
 
 # nvidia, cuda and triton are left out: torch's own metadata pins them where its CUDA build is installed

@@ -4,8 +4,9 @@ import time
 from pathlib import Path
 
 import _stage
+from reprolm.distributed.ranks import place
 from reprolm.model.config import ModelConfig
-from reprolm.store import directory_digest, locked, publish_json, verified
+from reprolm.store import directory_digest, publish_json, verified
 from reprolm.tracking.forensics import decoder
 from reprolm.tracking.stage import Stage
 from reprolm.train.config import TrainConfig
@@ -24,20 +25,23 @@ def main(stage: Stage) -> None:
     from reprolm.train.loop import Trainer
     from reprolm.train.publish import numbers, publish, speed
     from reprolm.train.run import Run
+    from reprolm.train.together import together
 
-    tokens, on = verified(TOKENS), device(threads)
+    tokens, on = verified(TOKENS), device(threads, place().local_rank)
     bits = fingerprint(on, threads)
-    training, validation = Tokens(tokens, "train"), Tokens(tokens, "validation")
-    run = Run(model, train, seed, training, validation, on)
+    training, validation = (Tokens(tokens, split) for split in ("train", "validation"))
     key = checkpoint_key(model, train, seed, directory_digest(tokens), bits)
     directory = stage.root / ".reprolm" / "checkpoints" / key
-    with locked(directory, wait=lambda holder: print(f"train: waits for {holder}, which trains the same")):
-        publish_json(directory / "fingerprint.json", bits)
+    with together(directory, train.processes, on) as world:
+        if world.leads:
+            publish_json(directory / "fingerprint.json", bits)
+        run = Run(model, train, seed, training, validation, on, world)
         trainer = Trainer(run, directory, stage, decoder(TOKENIZER, training.tokenizer_digest))
-        began = trainer.state.step
-        since = time.monotonic()
+        began, since = trainer.state.step, time.monotonic()
         with stage.shown_if_it_fails(trainer.forensics):
             trainer.fit()
+        if not world.leads:
+            return
         took = {"fit_seconds": time.monotonic() - since, "peak_bytes": peak_bytes(on)}
         stage.metrics(numbers(trainer))
         publish(trainer, CURVE, RECORD, MODEL)
@@ -45,9 +49,7 @@ def main(stage: Stage) -> None:
         finished.remove(directory.parent, but=directory)
     if began == 0:
         stage.took(took)
-    stage.tag("device", bits["device"])
-    stage.tag("resumed_from_step", str(began))
-    stage.tag("micro_batch_size", str(trainer.step.micro_batch_size))
+    stage.tags(device=bits["device"], resumed_from_step=began, **trainer.step.shape)
     stage.artifact(CURVE, "plots")
     stage.artifacts(RECORD)
     stage.text(speed(trainer), Path("train/speed.csv"))

@@ -54,6 +54,20 @@ def test_a_damaged_byte_ends_reading_before_it(
     assert len(found) < len(RECORDS)
 
 
+def test_a_long_journal_is_read_in_pieces(tmp_path: Path) -> None:
+    path, pieces, offset = written(tmp_path / "j"), list[dict[str, object]](), 0
+    while (piece := read(path, offset, most=2))[0]:
+        assert len(piece[0]) <= 2
+        pieces, offset = pieces + piece[0], piece[1]
+    assert pieces == RECORDS
+
+
+def test_text_that_is_no_unicode_is_kept(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        journal.append({"name": "\udce9\0é"})
+    assert read(tmp_path / "j")[0] == [{"name": "\udce9\0é"}]
+
+
 def test_numbers_that_are_not_finite_are_kept(tmp_path: Path) -> None:
     with Journal(tmp_path / "j") as journal:
         journal.append({"loss": float("inf")})

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from reprolm.errors import Exit, refuse
+
 # cuBLAS is deterministic only with a fixed workspace, and reads this when it starts
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 VARIABLES = (
@@ -36,13 +38,25 @@ def _keep_memory() -> None:
         library.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def device(threads: int) -> torch.device:
-    """The best device here, with deterministic algorithms and a fixed number of CPU threads."""
+def device(threads: int, index: int = 0) -> torch.device:
+    """The best device (CUDA, MPS, CPU), with deterministic algorithms and a fixed number of CPU threads.
+
+    Of several GPUs it is number `index`.
+
+    Raises:
+        ReprolmError: there are fewer GPUs (exit 2).
+    """
     _keep_memory()
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # 3 % of a step
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not torch.cuda.is_available():
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    if index >= (count := torch.cuda.device_count()):
+        what, want = "needs a GPU for each process", f"at most {count}"
+        raise refuse("train.processes", what, got=index + 1, want=want, exit=Exit.PARAMETERS)
+    torch.cuda.set_device(index)
+    return torch.device("cuda")
 
 
 def peak_bytes(on: torch.device) -> int:
@@ -84,7 +98,7 @@ def fingerprint(on: torch.device, threads: int) -> dict[str, Any]:
         "cuda": torch.version.cuda if on.type == "cuda" else None,
         "processor": _processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "device": torch.cuda.get_device_name(on) if on.type == "cuda" else "cpu",
+        "device": torch.cuda.get_device_name(on) if on.type == "cuda" else on.type,
         "threads": threads,
         "environment": {name: os.environ.get(name) for name in VARIABLES},
     }

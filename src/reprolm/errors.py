@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Self
 
 LONGEST_VALUE = 80
+LINE = "reprolm: error: "
+"""How a line that tells an error begins."""
 
 
 class Exit(enum.IntEnum):
@@ -121,6 +123,6 @@ def guarded(function: Callable[[], None]) -> int:
         for problem in (
             known.problems if known else [Problem("reprolm", "failed on a fault of its own", error)]
         ):
-            print(f"reprolm: error: {problem}", file=sys.stderr)
+            print(f"{LINE}{problem}", file=sys.stderr)
         return int(known.exit if known else Exit.BUG)
     return int(Exit.DONE)

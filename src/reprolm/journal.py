@@ -4,6 +4,7 @@ One record is one line, `<crc32 of the JSON, 8 hex digits> <JSON>`, appended wit
 """
 
 import errno
+import itertools
 import json
 import os
 import zlib
@@ -18,7 +19,9 @@ PREFIX = 9
 
 def _line(record: dict[str, Any]) -> bytes:
     # NaN and Infinity are kept as Python's JSON writes them: the journal holds the truth
-    body = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    # half of a surrogate pair, as file names may hold it, becomes the escape that JSON has for it
+    body = text.encode(errors="backslashreplace")
     return b"%08x " % zlib.crc32(body) + body + b"\n"
 
 
@@ -33,14 +36,17 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     return record
 
 
-def read(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """The records from byte `offset` on, and the offset behind the last; reading stops at a damaged line."""
+def read(path: Path, offset: int = 0, most: int | None = None) -> tuple[list[dict[str, Any]], int]:
+    """The records from byte `offset` on, at most so many, and the offset behind the last.
+
+    Reading stops at a damaged line.
+    """
     records: list[dict[str, Any]] = []
     if not path.is_file():
         return records, offset
     with path.open("rb") as file:
         file.seek(offset)
-        for line in file:
+        for line in itertools.islice(file, most):
             record = _parsed(line)
             if record is None:
                 break

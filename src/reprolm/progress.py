@@ -1,5 +1,6 @@
 """Progress of long work on stderr: a bar with rate and time left on a terminal, plain lines elsewhere."""
 
+import math
 import sys
 import time
 from types import TracebackType
@@ -11,11 +12,16 @@ LINE_EVERY_SECONDS = 5.0
 
 
 class Progress:
-    """Counts `total` units of work (unknown if None); `advance` may carry numbers to show beside it."""
+    """Counts `total` units of work (unknown if None); `advance` may carry numbers to show beside it.
 
-    def __init__(self, label: str, total: int | None, unit: str, *, done: int = 0) -> None:
-        self._plain = not sys.stderr.isatty()
-        self._next = time.monotonic() + LINE_EVERY_SECONDS
+    Only one of several processes shows it.
+    """
+
+    def __init__(
+        self, label: str, total: int | None, unit: str, *, done: int = 0, shown: bool = True
+    ) -> None:
+        self._plain, self._shown = not (shown and sys.stderr.isatty()), shown
+        self._next = time.monotonic() + (LINE_EVERY_SECONDS if shown else math.inf)
         self._bar = tqdm(
             total=total, initial=done, desc=label, unit=unit, unit_scale=True, dynamic_ncols=True,
             mininterval=0.2, file=sys.stderr, leave=True, disable=self._plain,
@@ -39,8 +45,9 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A line of its own, above the bar."""
-        self._bar.write(text, file=sys.stderr)
-        sys.stderr.flush()
+        if self._shown:
+            self._bar.write(text, file=sys.stderr)
+            sys.stderr.flush()
 
     def _line(self, numbers: dict[str, float | str]) -> str:
         rate = (self._done - self._before) / max(time.monotonic() - self._started, 1e-9)

@@ -9,7 +9,7 @@ import pytest
 from tests.architecture.closure import PACKAGE, ROOT, imported
 
 FOUNDATION = {"errors", "seeds", "progress", "processes", "quantities"}
-BELOW = FOUNDATION | {"config", "store", "journal", "device"}
+BELOW = FOUNDATION | {"config", "store", "journal", "device", "distributed"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "seeds": set(),
@@ -17,7 +17,8 @@ ALLOWED: dict[str, set[str]] = {
     "processes": {"errors"},
     "quantities": set(),
     "config": {"errors"},
-    "device": set(),
+    "device": {"errors"},
+    "distributed": {"config", "errors", "seeds", "store"},
     "store": {"errors"},
     "journal": {"errors", "store"},
     "tokenizers": BELOW | {"corpus.read", "corpus.text"},

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from reprolm.data.shards import Tokens
 from reprolm.errors import ReprolmError
-from reprolm.evaluate.loss import mean_loss, scored, window_starts
+from reprolm.data.windows import Laid
+from reprolm.evaluate.loss import Cut, mean_loss, scored, summed_loss, window_starts
 from reprolm.model.initialise import initialise
 from reprolm.model.transformer import Transformer
 from tests.data.settings import tokens_of
@@ -111,3 +112,24 @@ def test_an_isolated_model_is_judged_without_what_lies_before_the_document(tmp_p
     for at, nat in zip(alone.at.tolist(), alone.nats, strict=True):
         if at < 16 or 35 < at < 40:  # where no border of a window lies between
             assert nats[at] == pytest.approx(nat, abs=1e-5)
+
+
+@pytest.mark.parametrize("laid", ["packed", "isolated", "padded"])
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_processes_score_the_text_once_and_call_the_model_as_often(laid: Laid, size: int) -> None:
+    net, calls = model(), 0
+
+    def called(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    net.register_forward_hook(called)
+    cut = Cut(TOKENS, 16, 16, 3, laid)
+    found, often = [], set()
+    for rank in range(size):
+        calls = 0
+        found.append(summed_loss(net, cut, rank=rank, size=size))
+        often.add(calls)
+    assert len(often) == 1
+    total, count = (sum(part) for part in zip(*found, strict=True))
+    assert total / count == pytest.approx(mean_loss(net, TOKENS, window=16, batch_size=3, laid=laid))

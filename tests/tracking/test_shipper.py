@@ -182,6 +182,22 @@ def test_a_shipper_pauses_longer_and_longer_and_at_last_gives_up(
     assert "refused" in Shipped.of(written.directory).error
 
 
+def test_a_shipper_without_a_password_leaves_an_execution_that_ended_to_whoever_has_one(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class RefusedError(Exception):
+        error_code = "UNAUTHENTICATED"
+
+    def refuse(root: Path) -> Destination:
+        raise RefusedError("401")
+
+    written, clock = Written(repository), Clock(monkeypatch)
+    monkeypatch.setattr(shipper, "connect", refuse)
+    Shipping(repository).follow(written.directory)
+    assert len(clock.pauses) == shipper.REFUSALS - 1
+    assert "401" in Shipped.of(written.directory).error
+
+
 def test_a_shipper_comes_back_with_the_store(
     repository: Path, to: Destination, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,8 @@ from tests.settings import model_config, train_config
 BITS = fingerprint(torch.device("cpu"), 2)
 OTHER: dict[str, Any] = {
     "steps": 13, "tokens": 13, "epochs": 13.0, "horizon": "tokens", "batch_size": 5,
-    "micro_batch_size": 2, "on_out_of_memory": "halve", "activation_checkpointing": True, "compile": True,
+    "processes": 2, "sharding": "fsdp", "micro_batch_size": 2, "on_out_of_memory": "halve",
+    "activation_checkpointing": True, "compile": True,
     "precision": "bfloat16", "windows": "padded", "sampling": "with_replacement", "patience_validations": 3,
     "loss": "chunked", "optimizer": "adamw", "ema_decay": 0.5, "learning_rate": 0.5, "weight_decay": 0.5,
     "max_grad_norm": None, "schedule": "constant", "warmup_steps": 1, "final_learning_rate_share": 0.5,

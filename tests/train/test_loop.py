@@ -85,7 +85,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoints(tmp_pa
         with torch.no_grad():
             trainer.tensors.model.head.weight[0, 0] = float("nan")
 
-    trainer.recorder = Memory(8, poison)
+    trainer.curve.recorder = Memory(8, poison)
     with pytest.raises(
         ReprolmError, match="step 9: NONFINITE: the loss or its gradient is not finite"
     ) as caught:

@@ -87,7 +87,7 @@ def test_a_run_that_is_poisoned_leaves_all_that_is_needed_to_see_why(tmp_path: P
         with torch.no_grad():
             trainer.tensors.model.head.weight[0, 0] = math.nan
 
-    trainer.recorder = Memory(8, poison)
+    trainer.curve.recorder = Memory(8, poison)
     with pytest.raises(ReprolmError) as caught:
         trainer.fit()
     assert caught.value.exit == Exit.DIVERGED

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from reprolm.distributed.layout import whole
+
 KEPT_STEPS = 50
 
 
@@ -33,7 +35,8 @@ class Norms:
     @torch.no_grad()
     def take(self, step: int, gradients: Float[Tensor, " n"]) -> None:
         """Keeps the norms of the gradients of a step, and measures those of the weights after it."""
-        self._rows.append((step, gradients, torch.stack(torch._foreach_norm(self._parameters))))
+        norms = whole(torch.stack(torch._foreach_norm(self._parameters)))
+        self._rows.append((step, gradients, norms))
 
     def finite(self) -> bool:
         """Whether the weights were, after the last step; one number that is not shows in its norm."""

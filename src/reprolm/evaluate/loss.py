@@ -1,6 +1,6 @@
 """The loss of a model on a stream of tokens, each target scored exactly once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -72,22 +72,56 @@ def scored(
     Raises:
         ReprolmError: fewer than two tokens (exit 65).
     """
-    if len(tokens) < 2:
-        raise refuse("tokens", "are too few to be scored", got=len(tokens), want="at least 2")
-    if laid == "padded":
-        yield from _scored_documents(model, Padded(tokens, window), batch_size)
-        return
-    starts = window_starts(len(tokens), window, stride)
-    whole = [start for start in starts if start + window < len(tokens)]
-    chunks = [whole[i : i + batch_size] for i in range(0, len(whole), batch_size)]
-    chunks += [[start] for start in starts[len(whole) :]]
+    cut = Cut(tokens, window, stride, batch_size, laid)
     with _evaluating(model):
-        for chunk in chunks:
-            windows = np.stack([tokens[start : start + window + 1] for start in chunk])
-            places = np.array(chunk)[:, None] + np.arange(windows.shape[1] - 1)
-            documents = numbered(tokens, places) if laid == "isolated" else None
-            nats = _nats(model, windows, documents)
-            yield _new_targets(places, windows[:, 1:], nats, window - stride)
+        for part in cut.parts():
+            yield cut.scored(model, part)
+
+
+class Cut:
+    """A text in windows, and which are scored at once."""
+
+    def __init__(self, tokens: Tokens, window: int, stride: int, batch_size: int, laid: Laid) -> None:
+        if len(tokens) < 2:
+            raise refuse("tokens", "are too few to be scored", got=len(tokens), want="at least 2")
+        self._tokens, self._window, self._stride, self._size = tokens, window, stride, batch_size
+        self._isolated = laid == "isolated"
+        self._padded = Padded(tokens, window) if laid == "padded" else None
+
+    def parts(self) -> list[list[int]]:
+        """What is scored together: the first tokens of windows, or the numbers of padded ones."""
+        if self._padded is not None:
+            return self._divided(range(self._padded.count))
+        starts = window_starts(len(self._tokens), self._window, self._stride)
+        whole = [start for start in starts if start + self._window < len(self._tokens)]
+        return self._divided(whole) + [[start] for start in starts[len(whole) :]]
+
+    def _divided(self, windows: Sequence[int]) -> list[list[int]]:
+        parts = range(0, len(windows), self._size)
+        return [list(windows[first : first + self._size]) for first in parts]
+
+    def scored(self, model: nn.Module, part: list[int]) -> Scored:
+        """The scores of one of the `parts`."""
+        if self._padded is not None:
+            return _scored_documents(model, self._padded, np.array(part))
+        windows = np.stack([self._tokens[start : start + self._window + 1] for start in part])
+        places = np.array(part)[:, None] + np.arange(windows.shape[1] - 1)
+        documents = numbered(self._tokens, places) if self._isolated else None
+        nats = _nats(model, windows, documents)
+        return _new_targets(places, windows[:, 1:], nats, self._window - self._stride)
+
+
+def _scored_documents(model: nn.Module, windows: Padded, part: Array) -> Scored:
+    """Every document by itself."""
+    starts = windows.start(part, 0)
+    lengths = windows.lengths(starts)
+    rows = windows.read(starts, int(lengths.max()) + 1)
+    seen = np.broadcast_to(np.arange(1, rows.shape[1]), rows[:, 1:].shape)
+    real = seen <= lengths[:, None]
+    nats = _nats(model, rows, None)
+    window = np.broadcast_to(np.arange(len(rows))[:, None], real.shape)
+    at = starts[:, None] + seen
+    return Scored(rows[:, 1:][real], nats[real], seen[real], window[real], at[real])
 
 
 def _new_targets(places: Array, targets: Array, nats: NDArray[np.float64], overlap: int) -> Scored:
@@ -98,27 +132,27 @@ def _new_targets(places: Array, targets: Array, nats: NDArray[np.float64], overl
     return Scored(targets[new], nats[new], seen[new], window[new], (places + 1)[new])
 
 
-def _scored_documents(model: nn.Module, windows: Padded, batch_size: int) -> Iterator[Scored]:
-    """Every document by itself."""
+def summed_loss(model: nn.Module, cut: Cut, *, rank: int = 0, size: int = 1) -> tuple[float, int]:
+    """Σ −ln p in nats over the parts `rank`, `rank` + `size`, … of a text, and how many targets they have.
+
+    All of `size` processes call the model as often, so that one whose tensors are divided over them can be
+    gathered: where there is no part left, the last is computed once more and not counted.
+    """
+    total, count = 0.0, 0
+    parts = cut.parts()
     with _evaluating(model):
-        for first in range(0, windows.count, batch_size):
-            starts = windows.start(np.arange(first, min(first + batch_size, windows.count)), 0)
-            lengths = windows.lengths(starts)
-            rows = windows.read(starts, int(lengths.max()) + 1)
-            seen = np.broadcast_to(np.arange(1, rows.shape[1]), rows[:, 1:].shape)
-            real = seen <= lengths[:, None]
-            nats = _nats(model, rows, None)
-            window = np.broadcast_to(np.arange(len(rows))[:, None], real.shape)
-            at = starts[:, None] + seen
-            yield Scored(rows[:, 1:][real], nats[real], seen[real], window[real], at[real])
+        for first in range(0, len(parts), size):
+            index = first + rank
+            found = cut.scored(model, parts[min(index, len(parts) - 1)])
+            if index < len(parts):
+                total += float(found.nats.sum())
+                count += len(found.nats)
+    return total, count
 
 
 def mean_loss(
     model: nn.Module, tokens: Tokens, *, window: int, batch_size: int, laid: Laid = "packed"
 ) -> float:
     """Mean −ln p in nats a token over the whole text, in windows that do not overlap."""
-    total, count = 0.0, 0
-    for part in scored(model, tokens, window=window, stride=window, batch_size=batch_size, laid=laid):
-        total += float(part.nats.sum())
-        count += len(part.nats)
+    total, count = summed_loss(model, Cut(tokens, window, window, batch_size, laid))
     return total / count

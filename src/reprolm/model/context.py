@@ -1,6 +1,6 @@
 """What varies from call to call, and what a call is asked to show of itself."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -20,13 +20,14 @@ class Routing:
     """E · Σ load · mean probability: 1 when all experts are used alike, E when one does everything."""
 
 
-@dataclass
 class Trace:
     """Collects what a forward pass would otherwise throw away; attention maps cost the fast path."""
 
-    maps: bool = False
-    attention: list[Float[Tensor, "B H T S"]] = field(default_factory=list)
-    routing: list[Routing] = field(default_factory=list)
+    # no dataclass: FSDP looks into those for tensors with gradients, and would give blocks a copy
+    def __init__(self, maps: bool = False) -> None:
+        self.maps = maps
+        self.attention: list[Float[Tensor, "B H T S"]] = []
+        self.routing: list[Routing] = []
 
     @property
     def balance(self) -> Float[Tensor, ""]:

@@ -9,6 +9,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from reprolm.config import section
+from reprolm.distributed.layout import laid_as, whole
 from reprolm.errors import Exit, refuse
 from reprolm.model.config import ModelConfig
 from reprolm.model.transformer import Transformer
@@ -19,8 +20,11 @@ FORMAT = 1
 
 
 def weights(model: Transformer) -> dict[str, Tensor]:
-    """The model's tensors by name; a tied head is the embedding and is stored once."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    """The model's tensors by name; a tied head is the embedding and is stored once.
+
+    Where processes hold parts of them, all must ask.
+    """
+    tensors = {name: whole(tensor.detach()).cpu().contiguous() for name, tensor in model.state_dict().items()}
     if model.config.tie_embeddings:
         del tensors["head.weight"]
     return tensors
@@ -30,7 +34,10 @@ def put_weights(model: Transformer, tensors: dict[str, Tensor]) -> None:
     """Copies stored tensors into the model."""
     if model.config.tie_embeddings:
         tensors = tensors | {"head.weight": tensors["embedding.weight"]}
-    model.load_state_dict(tensors)
+    own = model.state_dict()
+    model.load_state_dict(
+        {name: laid_as(tensor, own[name]) if name in own else tensor for name, tensor in tensors.items()}
+    )
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -45,16 +52,26 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ReprolmError: it is not such a file (exit 76).
     """
     try:
-        tensors: dict[str, Tensor] = load(path.read_bytes())
+        return tensors_of(path.read_bytes())
     except (SafetensorError, OSError) as error:
         raise refuse(str(path), "is not a safetensors file", got=error, exit=Exit.INTEGRITY) from error
+
+
+def tensors_of(content: bytes) -> dict[str, Tensor]:
+    """The tensors in the content of a safetensors file, on the CPU."""
+    tensors: dict[str, Tensor] = load(content)
     return tensors
 
 
-def save_model(directory: Path, model: Transformer, facts: dict[str, Any]) -> None:
-    """Writes the model and `facts` about it (the digest of its tokenizer, say) into an open directory."""
+def save_model(
+    directory: Path, model: Transformer, facts: dict[str, Any], tensors: dict[str, Tensor] | None = None
+) -> None:
+    """Writes the model and `facts` about it (the digest of its tokenizer, say) into an open directory.
+
+    With `tensors`, those are its weights.
+    """
     config = {"format": FORMAT, "vocab_size": model.vocab_size, "model": model.config.model_dump(), **facts}
-    write_tensors(directory / WEIGHTS, weights(model))
+    write_tensors(directory / WEIGHTS, weights(model) if tensors is None else tensors)
     (directory / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
 
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from reprolm.distributed.layout import laid_as, whole
+
 
 class Average:
     """a ← d·a + (1 − d)·w after each step (Morales-Brotons et al. 2024, arXiv:2411.18704).
@@ -28,7 +30,11 @@ class Average:
     def put(self, tensors: dict[str, Tensor]) -> None:
         """Restores `tensors`, from any device."""
         for name, tensor in tensors.items():
-            self.tensors[name].copy_(tensor)
+            self.tensors[name].copy_(laid_as(tensor, self.tensors[name]))
+
+    def whole(self) -> dict[str, Tensor]:
+        """All of each tensor; where processes hold parts of them, all must ask."""
+        return {name: whole(tensor) for name, tensor in self.tensors.items()}
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from reprolm.distributed.layout import whole
+
 
 @torch.no_grad()
 def clip(parameters: Sequence[nn.Parameter], limit: float) -> tuple[Tensor, Float[Tensor, " n"]]:
@@ -16,7 +18,7 @@ def clip(parameters: Sequence[nn.Parameter], limit: float) -> tuple[Tensor, Floa
     """
     there = [index for index, parameter in enumerate(parameters) if parameter.grad is not None]
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norms = torch.stack(torch._foreach_norm(gradients))
+    norms = whole(torch.stack(torch._foreach_norm(gradients)))
     total = torch.linalg.vector_norm(norms)
     torch.nn.utils.clip_grads_with_norm_(parameters, limit, total)
     if len(there) == len(parameters):

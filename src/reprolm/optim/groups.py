@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from reprolm.distributed.layout import divided, laid_as, whole
 from reprolm.optim import adamw
 from reprolm.optim.config import OptimConfig
 from reprolm.optim.lion import Lion
@@ -37,7 +38,9 @@ def _adam_with_l2(split: Groups, config: OptimConfig) -> Optimizer:
 def _sgd(split: Groups, config: OptimConfig) -> Optimizer:
     """Gradient descent with momentum (Sutskever et al. 2013); decay is a part of the gradient."""
     options = config.sgd.model_dump()
-    return torch.optim.SGD(split, lr=config.learning_rate, fused=True, **options)
+    # in one pass over the memory, which torch has not for tensors that processes divide
+    fused = not any(divided(tensor) for group in split for tensor in group["params"])
+    return torch.optim.SGD(split, lr=config.learning_rate, fused=fused, **options)
 
 
 def _lion(split: Groups, config: OptimConfig) -> Optimizer:
@@ -95,14 +98,18 @@ def set_share(made: list[Optimizer], share: float) -> None:
 
 
 def state_tensors(made: list[Optimizer], model: nn.Module) -> dict[str, Tensor]:
-    """The optimizers' tensors, `<parameter name>/<state name>`: by name, so that order cannot mix them up."""
-    names: dict[Tensor, str] = {tensor: name for name, tensor in model.named_parameters()}
-    return {
-        f"{names[tensor]}/{key}": value
+    """The optimizers' tensors, `<parameter name>/<state name>`: by name, so that order cannot mix them up.
+
+    Where processes hold parts of them, all must ask.
+    """
+    found = {
+        f"{name}/{key}": value
+        for name, tensor in model.named_parameters()
         for optimizer in made
-        for tensor, state in optimizer.state.items()
-        for key, value in state.items()
+        for key, value in optimizer.state.get(tensor, {}).items()
     }
+    # sorted: what a checkpoint gave back came in another order in each process
+    return {name: whole(found[name]) for name in sorted(found)}
 
 
 def put_state_tensors(made: list[Optimizer], model: nn.Module, tensors: dict[str, Tensor]) -> None:
@@ -112,4 +119,5 @@ def put_state_tensors(made: list[Optimizer], model: nn.Module, tensors: dict[str
     for key, value in tensors.items():
         name, _, state = key.rpartition("/")
         weight = named[name]
-        owner[weight].state[weight][state] = value.to(weight.device)
+        own = laid_as(value, weight) if value.shape == weight.shape else value
+        owner[weight].state[weight][state] = own.to(weight.device)

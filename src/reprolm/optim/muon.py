@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from reprolm.distributed.layout import laid_as, whole
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
@@ -59,7 +61,8 @@ class Muon(torch.optim.Optimizer):
             for weight in group["params"]:
                 momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
                 momentum.lerp_(weight.grad, 1 - group["momentum"])
-                update = weight.grad.lerp(momentum, group["momentum"])
+                # the iteration needs the whole matrix
+                update = whole(weight.grad.lerp(momentum, group["momentum"]))
                 long, short = max(update.shape), min(update.shape)
                 stack = _blocks(update) if long % short == 0 else update[None]
                 same.setdefault(tuple(stack.shape[1:]), []).append((weight, stack))
@@ -74,4 +77,4 @@ class Muon(torch.optim.Optimizer):
             update = _joined(result, weight.shape) if len(stack) > 1 else result[0]
             scale = max(1.0, result.shape[1] / result.shape[2]) ** 0.5
             weight.mul_(1 - group["lr"] * group["weight_decay"])
-            weight.add_(update, alpha=-group["lr"] * scale)
+            weight.add_(laid_as(update, weight), alpha=-group["lr"] * scale)

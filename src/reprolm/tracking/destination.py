@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from reprolm.errors import Exit, refuse
 from reprolm.store import locked, patiently
+from reprolm.tracking import view
 from reprolm.tracking.location import PRIVATE
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _experiment_id(client: "MlflowClient", name: str, root: Path | None) -> str:
     if found is None:
         place = artifacts(root) / re.sub(r"[^\w.-]", "_", name) if root else None
         try:
-            return str(client.create_experiment(name, artifact_location=place.as_uri() if place else None))
+            return str(client.create_experiment(name, place.as_uri() if place else None, view.TAGS))
         except MlflowException:
             # another machine was faster
             found = client.get_experiment_by_name(name)
@@ -110,4 +111,7 @@ def _experiment_id(client: "MlflowClient", name: str, root: Path | None) -> str:
     if found.lifecycle_stage == "deleted":
         # whoever removed the old runs did not mean those that come now
         client.restore_experiment(found.experiment_id)
+    with contextlib.suppress(MlflowException):  # who may not, leaves it
+        for key, value in view.lacking(found).items():
+            client.set_experiment_tag(found.experiment_id, key, value)
     return str(found.experiment_id)

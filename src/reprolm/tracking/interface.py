@@ -1,5 +1,6 @@
 """The MLflow pages of a repository, for this machine alone."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -10,6 +11,8 @@ from reprolm.tracking.destination import artifacts, connect, installed, uri
 from reprolm.tracking.identity import redacted
 
 HOST = "127.0.0.1"
+OPENED = "REPROLM_OPENED"
+"""Names the experiment to `reprolm.tracking.pages`, which cannot be imported here without the whole server."""
 ENVIRONMENT = {
     # jobs cost seven processes that nothing here uses; models saved as pickles are never loaded
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -31,6 +34,7 @@ def command(root: Path, port: int) -> list[str]:
         "--port": str(port),
         "--workers": "1",
         "--allowed-hosts": hosts,
+        "--app-name": "reprolm",
     }
     words = [word for option in options.items() for word in option]
     return [sys.executable, "-P", "-m", "mlflow", "ui", *words]
@@ -61,8 +65,8 @@ def serve(root: Path, port: int) -> None:
         print(f"The runs are kept by a server: {redacted(address)}")
         return
     _refuse_used(port)
-    if address == f"sqlite:///{root / 'mlflow.db'}" and not (root / "mlflow.db").exists():
-        connect(root)
+    with contextlib.suppress(Exception):  # what is wrong with a store, MLflow's own server says
+        os.environ[OPENED] = connect(root).experiment
     print(f"http://{HOST}:{port} shows the runs in {redacted(address)} (Ctrl-C ends it)", flush=True)
     os.chdir(root)
     os.execve(sys.executable, command(root, port), os.environ | ENVIRONMENT)  # noqa: S606

@@ -22,15 +22,18 @@ from reprolm.tracking.computed import computing_run
 from reprolm.tracking.destination import Destination
 from reprolm.tracking.identity import Execution, redacted
 from reprolm.tracking.record import FILES, JOURNAL
-from reprolm.tracking.translation import Parcel, Translation
+from reprolm.tracking.translation import LONGEST_TAG, Parcel, Translation, text
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
 
 SHIPPED = "shipped.json"
+MOST_RECORDS_A_TIME = 2000
 MOST_POINTS_A_BATCH = 1000
 MOST_WORDS_A_BATCH = 100
 LONGEST_DIGEST = 36
+LONGEST_NAME = 250
+LONGEST_SOURCE = 1000
 RUNNING = "RUNNING"
 STAGE = "reprolm.stage"
 DELETED = "must be in the 'active' state"
@@ -78,9 +81,10 @@ def execution_of(directory: Path) -> Execution | None:
     return Execution.from_record(records[0]["execution"]) if records else None
 
 
-def note_failure(directory: Path, error: Exception) -> None:
-    """Keeps why nothing was sent; what was not acknowledged will be sent again."""
+def note_failure(directory: Path, error: Exception) -> bool:
+    """Keeps why nothing was sent, and tells whether that is news; what was not acknowledged is sent again."""
     shipped = Shipped.of(directory)
+    before = shipped.error
     if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
         # the store was replaced: the run is made anew
         shipped = Shipped()
@@ -88,6 +92,7 @@ def note_failure(directory: Path, error: Exception) -> None:
     shipped.over = bool(shipped.run) and shipped.run in str(error) and DELETED in str(error)
     shipped.error = redacted(f"{type(error).__name__}: {error}")[:200]
     shipped.save(directory)
+    return shipped.error != before
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -118,16 +123,18 @@ class Mirror:
             MlflowException: the store does not answer, or refuses.
         """
         departed = self._known.departed()
-        records, offset = read(self.directory / JOURNAL, self.shipped.offset)
-        before = asdict(self.shipped)
-        if records:
-            self._send(records)
-            self.shipped.offset = offset
+        before, news = asdict(self.shipped), False
+        while (part := read(self.directory / JOURNAL, self.shipped.offset, MOST_RECORDS_A_TIME))[0]:
+            self._send(part[0])
+            self.shipped.offset, news = part[1], True
+            # a store that is there for a moment now and then takes a long journal piece by piece
+            self.shipped.save(self.directory)
+            before = asdict(self.shipped)
         status = self._known.status(departed, self._completed)
         if self.shipped.run and status != self.shipped.status:
             self._conclude(status, departed[0])
             self.shipped.status = status
-        self.shipped.over = departed[1] and not records
+        self.shipped.over = departed[1] and not news
         self.shipped.error = ""
         if asdict(self.shipped) != before:
             self.shipped.save(self.directory)
@@ -144,6 +151,7 @@ class Mirror:
         parcel = self._known.take(records)
         if not self.shipped.run:
             self.shipped.run = self._run(parcel)
+            self.shipped.save(self.directory)
         run, client = self.shipped.run, self._client
         for names in _batches(parcel.params.items(), MOST_WORDS_A_BATCH):
             step("ship")
@@ -157,12 +165,18 @@ class Mirror:
         if parcel.datasets:
             step("ship")
             client.log_inputs(run, datasets=[_dataset(entry) for entry in parcel.datasets])
-        for path in parcel.files:
-            if not (self.directory / FILES / path).is_file():
-                continue
+        self._send_files([path for path in parcel.files if (self.directory / FILES / path).is_file()])
+
+    def _send_files(self, paths: list[Path]) -> None:
+        run, client = self.shipped.run, self._client
+        for path in paths:
             step("ship")
-            folder = path.parent.as_posix()
-            client.log_artifact(run, str(self.directory / FILES / path), None if folder == "." else folder)
+            client.log_artifact(run, str(self.directory / FILES / path), _folder(path))
+        # a proxy between may answer in the place of MLflow, which takes any answer to a file for success
+        for folder in {_folder(path) for path in paths}:
+            there = {entry.path for entry in client.list_artifacts(run, folder)}
+            if lost := [str(path) for path in paths if _folder(path) == folder and str(path) not in there]:
+                raise ConnectionError(f"{lost[0]} was sent and is not there")
 
     def _run(self, parcel: Parcel) -> str:
         """The run of this execution: that which bears its tag, else a new one."""
@@ -176,15 +190,16 @@ class Mirror:
             "dvc.baseline_rev": execution.baseline or "",
             "mlflow.user": psutil.Process().username(),
             "mlflow.source.type": "LOCAL",
-            "mlflow.source.name": execution.command[:1000],
+            "mlflow.source.name": execution.command[:LONGEST_SOURCE],
             "mlflow.source.git.commit": parcel.tags.get("git.commit", ""),
         }
         wanted = f"tags.`reprolm.execution` = '{self.directory.name}'"
         for run in self._client.search_runs([self._to.experiment], wanted, max_results=1):
             return str(run.info.run_id)
         step("ship")
-        tags = {name: value for name, value in identity.items() if value}
-        run = self._client.create_run(self._to.experiment, self._known.opened_at, tags, execution.name)
+        tags = {name: text(value, LONGEST_TAG) for name, value in identity.items() if value}
+        name = execution.name and text(execution.name, LONGEST_NAME)
+        run = self._client.create_run(self._to.experiment, self._known.opened_at, tags, name)
         return str(run.info.run_id)
 
     def _computed(self, parcel: Parcel) -> dict[str, str]:
@@ -194,8 +209,8 @@ class Mirror:
 
     def _conclude(self, status: str, gone: set[str]) -> None:
         run = self.shipped.run
-        if text := self._known.description():
-            self._client.set_tag(run, "mlflow.note.content", text)
+        if words := self._known.description():
+            self._client.set_tag(run, "mlflow.note.content", words)
         for stage in gone & set(self._known.running):
             self._client.set_tag(run, f"stage.{stage}", "killed")
             self._client.set_tag(run, "error", f"{stage}: the process was killed")
@@ -204,6 +219,11 @@ class Mirror:
             self._client.update_run(run, status)
         else:
             self._client.set_terminated(run, status, self._known.last_at)
+
+
+def _folder(path: Path) -> str | None:
+    """Where a run shows a file; None: at its top."""
+    return None if path.parent == Path() else path.parent.as_posix()
 
 
 def _dataset(entry: dict[str, str]) -> "DatasetInput":

@@ -29,8 +29,12 @@ FAULT = "REPROLM_FAULT"
 LOOK_EVERY_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
 GIVE_UP_SECONDS = 60.0
+# who is refused so often in a row (no password) is so again: whoever types `reprolm sync` may have one
+REFUSALS = 3
 FLUSH_SECONDS = 10.0
 KEPT_EXECUTIONS = 50
+PATIENCE = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+LONGEST_PATIENCE_SECONDS = 60
 NICENESS = 10
 
 
@@ -82,8 +86,11 @@ class Shipping:
         return Mirror(directory, self._to)
 
     def _failed(self, directory: Path, error: Exception) -> None:
-        note_failure(directory, error)
-        self._to = None
+        if note_failure(directory, error):
+            traceback.print_exception(error)
+        # where MLflow answered, its experiment may be another by now; else to ask for it costs only time
+        if answered(error):
+            self._to = None
 
     def once(self, directory: Path) -> None:
         """Sends what MLflow lacks of an execution.
@@ -105,7 +112,7 @@ class Shipping:
     def follow(self, directory: Path) -> None:
         """Sends an execution until it is over, its directory vanishes, or the store stays away too long."""
         mirror: Mirror | None = None
-        failures, answered = 0, time.monotonic()
+        failures, since = 0, time.monotonic()
         swept = False
         while (directory / JOURNAL).is_file():
             pause = LOOK_EVERY_SECONDS
@@ -113,14 +120,15 @@ class Shipping:
                 mirror = mirror or self._mirror(directory)
                 if mirror.ship():
                     break
-                failures, answered = 0, time.monotonic()
+                failures, since = 0, time.monotonic()
                 swept = swept or self.sweep()
             except Exception as error:
-                traceback.print_exc()
                 self._failed(directory, error)
                 mirror, failures = None, failures + 1
+                _wait_longer()
                 pause = min(LONGEST_PAUSE_SECONDS, LOOK_EVERY_SECONDS * 2**failures)
-                if _hopeless(directory, time.monotonic() - answered):
+                refused = answered(error) and failures >= REFUSALS
+                if _hopeless(directory, GIVE_UP_SECONDS if refused else time.monotonic() - since):
                     return
             time.sleep(pause * random.uniform(0.8, 1.0))  # noqa: S311 - so that many do not come at once
         if not swept:
@@ -137,7 +145,6 @@ class Shipping:
             except ReprolmError:
                 continue
             except Exception as error:
-                traceback.print_exc()
                 if not answered(error):
                     break
         done = [path for path in _directories(self._root) if Shipped.of(path).over and not pending(path)]
@@ -146,11 +153,17 @@ class Shipping:
         return True
 
 
+def _wait_longer() -> None:
+    """Doubles the time that a server has for an answer: one that is merely slow shall get everything too."""
+    if PATIENCE in os.environ:
+        os.environ[PATIENCE] = str(min(LONGEST_PATIENCE_SECONDS, 2 * int(os.environ[PATIENCE])))
+
+
 def _hopeless(directory: Path, silent_seconds: float) -> bool:
     """Whether to leave an execution to the next one, or to `reprolm sync`."""
     execution = execution_of(directory)
     ended = execution is None or not execution.alive
-    return Shipped.of(directory).over or (ended and silent_seconds > GIVE_UP_SECONDS)
+    return Shipped.of(directory).over or (ended and silent_seconds >= GIVE_UP_SECONDS)
 
 
 def _directories(root: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from reprolm import config
 from reprolm.config import Config
+from reprolm.distributed.ranks import place
 from reprolm.errors import Exit, ReprolmError, Stopped, classified, guarded, refuse
 from reprolm.store import publish_json
 from reprolm.tracking import planned, shipper
@@ -28,7 +29,9 @@ class Stage:
         self.name = name
         self._params = config.read_params(PARAMS)
         self.root = root()
-        self._record = Record(self.root, name, self._params) if name in STEPS else None
+        # of several processes that train together the first records
+        records = name in STEPS and place().rank == 0
+        self._record = Record(self.root, name, self._params) if records else None
         self._numbers: Mapping[str, Any] = {}
         self._watched = self._record.directory if self._record is not None and shipper.wanted() else None
         if self._watched is not None:
@@ -114,6 +117,11 @@ class Stage:
     def tag(self, key: str, value: str) -> None:
         """Sets a tag of the run."""
         self._add("tag", key=key, value=value)
+
+    def tags(self, **values: str | int) -> None:
+        """Sets some tags of the run."""
+        for key, value in values.items():
+            self.tag(key, str(value))
 
     def outputs(self, digests: Mapping[str, str]) -> None:
         """Records what this stage made, by digest: a run that takes it from the cache names this one."""

@@ -16,6 +16,7 @@ from reprolm.tracking.shown import CURVES, HEADLINES, MOST_POINTS, SCALARS, SECO
 
 LONGEST_TAG = 5000
 LONGEST_PARAM = 6000
+LONGEST_NAME = 500
 LONGEST_CHANGE = 400
 HORIZON = "train.steps"
 Completed = Callable[[Mapping[str, int]], bool]
@@ -38,6 +39,16 @@ class Parcel:
 def key(name: str) -> str:
     """`name` with the characters that MLflow takes, and no longer."""
     return re.sub(r"[^\w./ :-]", "_", name)[:250]
+
+
+def text(value: str, longest: int) -> str:
+    """`value` as every store takes it: without secrets, NUL and broken Unicode, and no longer.
+
+    >>> text("a\\0b of https://me:secret@example.com", 30)
+    'a␀b of https://example.com'
+    """
+    whole = value.replace("\0", "␀").encode(errors="replace").decode()
+    return redacted(whole)[:longest]
 
 
 def _number(value: Any) -> float | None:
@@ -120,10 +131,10 @@ class Translation:
         horizon = record["params"].get(HORIZON)
         self._horizon = horizon if isinstance(horizon, int) and horizon > 0 else None
         parcel.params |= {
-            key(name): redacted(value if isinstance(value, str) else json.dumps(value))[:LONGEST_PARAM]
+            key(name): text(value if isinstance(value, str) else json.dumps(value), LONGEST_PARAM)
             for name, value in record["params"].items()
         }
-        parcel.tags |= {key(name): value[:LONGEST_TAG] for name, value in record["tags"].items()}
+        parcel.tags |= {key(name): text(value, LONGEST_TAG) for name, value in record["tags"].items()}
 
     def _take_started(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         self.running[record["stage"]] = {"pid": record["pid"], "born": record["born"]}
@@ -138,7 +149,7 @@ class Translation:
             self._take_numbers({**record, "numbers": {SECONDS: record["seconds"]}}, parcel)
         else:
             parcel.tags["exit"] = str(record["exit"])
-            parcel.tags["error"] = redacted(record["error"])[:LONGEST_TAG] or status
+            parcel.tags["error"] = text(record["error"], LONGEST_TAG) or status
 
     def _take_point(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         step = record["step"]
@@ -171,11 +182,11 @@ class Translation:
             parcel.tags[f"stage.{record['stage']}.digest"] = one
 
     def _take_tag(self, record: Mapping[str, Any], parcel: Parcel) -> None:
-        parcel.tags[key(record["key"])] = redacted(str(record["value"]))[:LONGEST_TAG]
+        parcel.tags[key(record["key"])] = text(str(record["value"]), LONGEST_TAG)
 
     def _take_dataset(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         names = ("name", "digest", "source", "context", "stage")
-        parcel.datasets.append({name: redacted(record[name]) for name in names})
+        parcel.datasets.append({name: text(record[name], LONGEST_NAME) for name in names})
 
     def _take_file(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         parcel.files.append(Path(record["path"]))

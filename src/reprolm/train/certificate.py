@@ -36,7 +36,8 @@ def certificate(run: Run, stations: dict[str, dict[str, str]]) -> dict[str, Any]
         "data": {"tokens": directory_digest(run.training.directory)},
         "code": {"sha256": code_digest()},
         "versions": {name: bits[name] for name in ("python", "torch", "numpy", "cuda")},
-        "device": {name: bits[name] for name in ("device", "processor", "instructions", "threads")},
+        "device": {name: bits[name] for name in ("device", "processor", "instructions", "threads")}
+        | {"processes": run.world.size},
         "flags": _flags(bits["environment"]),
         "steps": stations,
     }

@@ -1,5 +1,6 @@
 """Checkpoints: outside what DVC deletes, keyed by everything that changes bits, found again after a kill."""
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -10,14 +11,16 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from reprolm.diagnose.series import Series
+from reprolm.distributed.world import ALONE, World
 from reprolm.errors import Exit, ReprolmError, refuse
-from reprolm.model.storage import put_weights, read_tensors, weights, write_tensors
+from reprolm.model.storage import put_weights, tensors_of, weights, write_tensors
 from reprolm.model.transformer import Transformer
 from reprolm.optim.average import Average
 from reprolm.optim.groups import put_state_tensors, state_tensors
 from reprolm.store import prune, publish_directory, publish_json, read_json, verified
 
 KEPT = 2
+STATE = "state.json"
 
 
 @dataclass
@@ -29,7 +32,7 @@ class State:
     best_step: int = 0
     validations_without_best: int = 0
     micro_batch_size: int | None = None
-    """Sequences at once, which memory may have halved."""
+    """Sequences at once, where memory has halved them."""
     loss_scale: dict[str, Any] | None = None
     """That of float16."""
     plateau: dict[str, Any] | None = None
@@ -49,24 +52,47 @@ class Tensors:
     best: dict[str, Tensor]
     average: Average | None = None
     series: Series = field(default_factory=Series)
+    last: dict[str, Tensor] = field(default_factory=dict)
+    """The weights at the end."""
+
+    def files(self) -> dict[str, dict[str, Tensor]]:
+        """The tensor files of a checkpoint; where processes hold parts of tensors, all must ask."""
+        files = {
+            "model.safetensors": weights(self.model),
+            "optimizer.safetensors": state_tensors(self.optimizers, self.model),
+            "best.safetensors": self.best,
+            "series.safetensors": self.series.tensors(),
+        }
+        return files if self.average is None else files | {"average.safetensors": self.average.whole()}
+
+    def put(self, read: Callable[[str], dict[str, Tensor]]) -> None:
+        """Restores what `files` gave; `read` gives one of them by its name."""
+        self.best = read("best.safetensors")
+        self.series.put(read("series.safetensors"))
+        if self.average is not None:
+            self.average.put(read("average.safetensors"))
+        put_weights(self.model, read("model.safetensors"))
+        put_state_tensors(self.optimizers, self.model, read("optimizer.safetensors"))
 
 
 class Checkpoints:
-    """The checkpoints of one configuration, in one directory."""
+    """The checkpoints of one configuration, in one directory.
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    Of several processes the first writes and reads; what it holds does not tell how many there were.
+    """
+
+    def __init__(self, directory: Path, world: World = ALONE) -> None:
+        self.directory, self.world = directory, world
 
     def save(self, state: State, tensors: Tensors) -> None:
         """Publishes a checkpoint and removes all but the newest two."""
+        files = tensors.files()
+        if not self.world.leads:
+            return
         with publish_directory(self.directory / f"step-{state.step:09d}") as out:
-            write_tensors(out / "model.safetensors", weights(tensors.model))
-            write_tensors(out / "optimizer.safetensors", state_tensors(tensors.optimizers, tensors.model))
-            write_tensors(out / "best.safetensors", tensors.best)
-            write_tensors(out / "series.safetensors", tensors.series.tensors())
-            if tensors.average is not None:
-                write_tensors(out / "average.safetensors", tensors.average.tensors)
-            publish_json(out / "state.json", asdict(state))
+            for name, content in files.items():
+                write_tensors(out / name, content)
+            publish_json(out / STATE, asdict(state))
         for old in self._steps()[:-KEPT]:
             prune(old)
 
@@ -78,10 +104,26 @@ class Checkpoints:
         Raises:
             ReprolmError: all that are there are damaged (exit 76); training never restarts silently.
         """
+        path = self._newest(problem) if self.world.leads else None
+
+        def read(name: str) -> bytes:
+            return self.world.shared((path / name).read_bytes() if path else b"")
+
+        told = read(STATE)
+        if not told:
+            return State()
+        tensors.put(lambda name: tensors_of(read(name)))
+        if not self.world.leads:
+            tensors.best = {}
+        return State(**json.loads(told))
+
+    def _newest(self, problem: Callable[[State], str]) -> Path | None:
+        """The newest checkpoint that is whole; None if there never was one."""
         found = self._steps()
         for path in reversed(found):
             try:
-                return _read(path, tensors, problem)
+                _check(path, problem)
+                return path
             except ReprolmError as error:
                 print(f"reprolm: warning: {error}; taking the checkpoint before it", file=sys.stderr)
         if found:
@@ -89,23 +131,13 @@ class Checkpoints:
             raise refuse(
                 str(self.directory), "holds only damaged checkpoints", want=want, exit=Exit.INTEGRITY
             )
-        return State()
+        return None
 
     def _steps(self) -> list[Path]:
         return sorted(self.directory.glob("step-*"))
 
 
-def _read(path: Path, tensors: Tensors, problem: Callable[[State], str]) -> State:
-    verified(path)
-    state = State(**read_json(path / "state.json"))
+def _check(path: Path, problem: Callable[[State], str]) -> None:
+    state = State(**read_json(verified(path) / STATE))
     if found := problem(state):
         raise refuse(str(path), "cannot be resumed", got=found, exit=Exit.INTEGRITY)
-    model = read_tensors(path / "model.safetensors")
-    optimizer = read_tensors(path / "optimizer.safetensors")
-    tensors.series.put(read_tensors(path / "series.safetensors"))
-    tensors.best = read_tensors(path / "best.safetensors")
-    if tensors.average is not None:
-        tensors.average.put(read_tensors(path / "average.safetensors"))
-    put_weights(tensors.model, model)
-    put_state_tensors(tensors.optimizers, tensors.model, optimizer)
-    return state

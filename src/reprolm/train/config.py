@@ -29,6 +29,10 @@ class TrainConfig(OptimConfig):
     on_out_of_memory: Literal["stop", "halve"]
     activation_checkpointing: bool
     compile: bool
+    processes: int = Field(ge=1, le=1024)
+    """That the stage starts on this machine; each takes its part of a batch."""
+    sharding: Literal["none", "fsdp"]
+    """Whether several processes divide the tensors among themselves."""
     precision: Literal["float32", "bfloat16", "float16"]
     patience_validations: int | None = Field(ge=1)
     """Training ends after so many validations without a new best; null: at the horizon."""
@@ -71,3 +75,26 @@ class TrainConfig(OptimConfig):
             return None
         return Problem("micro_batch_size", f"does not divide train.batch_size = {batch}", part,
                        nearest(part, divisors(batch)))  # fmt: skip
+
+    @rule
+    def processes_divide_the_batch(self) -> Problem | None:
+        """Each process has as many rows as the others."""
+        if self.batch_size % self.processes == 0:
+            return None
+        return Problem("processes", f"does not divide train.batch_size = {self.batch_size}", self.processes,
+                       nearest(self.processes, divisors(self.batch_size)))  # fmt: skip
+
+    @rule
+    def what_divides_tensors_stops_in_one_step(self) -> Problem | None:
+        """A process that computed a part anew would be waited for by none."""
+        if self.sharding == "none" or self.on_out_of_memory == "stop":
+            return None
+        return Problem("on_out_of_memory", "cannot be halve where train.sharding is fsdp",
+                       self.on_out_of_memory, "stop, with a lower train.micro_batch_size")  # fmt: skip
+
+    @rule
+    def compiled_whole(self) -> Problem | None:
+        """What is gathered layer by layer is not compiled."""
+        if self.sharding == "none" or not self.compile:
+            return None
+        return Problem("compile", "cannot be true where train.sharding is fsdp", self.compile, "false")

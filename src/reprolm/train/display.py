@@ -10,16 +10,16 @@ from reprolm.train.run import Run
 
 
 class Display:
-    """Loss, best validation loss, learning rate, memory, and MFU where the device's peak is known.
+    """Loss, best validation loss, learning rate, memory, and MFU where the devices' peak is known.
 
-    MFU is the share of the device's peak that training reaches, tokens a second × operations a token / peak
+    MFU is the share of the devices' peak that training reaches, tokens a second × operations a token / peak
     (Chowdhery et al. 2022, arXiv:2204.02311, B).
     """
 
     def __init__(self, run: Run, model: Transformer) -> None:
         self._device: torch.device = run.device
         peak = peak_flops(run.device, TYPES[run.train.precision])
-        self._share_of_peak = flops_per_token(model) / peak if peak else None
+        self._share_of_peak = flops_per_token(model) / (peak * run.world.size) if peak else None
 
     def utilisation(self, tokens_per_second: float) -> dict[str, float]:
         """`train/mfu`, where it is known."""

@@ -8,9 +8,22 @@ from reprolm.model.config import ModelConfig
 from reprolm.store import digest, file_sha256
 from reprolm.train.config import TrainConfig
 
-FREE = ("checkpoint_every_steps", "on_out_of_memory")
-"""Parameters that change no output: a run that was killed may be resumed with other values."""
-CODE = ("data", "diagnose", "model", "optim", "train", "device.py", "seeds.py", "evaluate/loss.py")
+FREE = ("checkpoint_every_steps", "on_out_of_memory", "processes", "sharding")
+"""Parameters with other values of which a run that was killed may be resumed.
+
+They change no output; the number of processes changes the order of sums, so that the last bits differ.
+"""
+CODE = (
+    "data",
+    "diagnose",
+    "distributed",
+    "model",
+    "optim",
+    "train",
+    "device.py",
+    "seeds.py",
+    "evaluate/loss.py",
+)
 
 
 def code_digest() -> str:

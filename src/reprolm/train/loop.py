@@ -1,20 +1,16 @@
 """The training loop: a step is a function of the seed, its number and the weights before it."""
 
-import functools
 import math
 import time
-import zlib
-from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Protocol
 
 from reprolm.diagnose.digests import STEPS as CERTIFIED
 from reprolm.diagnose.events import MEANING, Event
+from reprolm.distributed.sharding import rest, shard
 from reprolm.errors import Exit, ReprolmError, Stopped, refuse
-from reprolm.evaluate.loss import mean_loss
-from reprolm.journal import Journal, read
+from reprolm.evaluate.loss import Cut, summed_loss
 from reprolm.model.initialise import initialise
 from reprolm.model.storage import weights
 from reprolm.model.transformer import Transformer
@@ -22,9 +18,10 @@ from reprolm.optim.average import Average
 from reprolm.optim.groups import optimizers
 from reprolm.optim.schedule import Plateau
 from reprolm.progress import Progress
-from reprolm.store import canonical, prune
+from reprolm.store import prune
 from reprolm.train import forensics
 from reprolm.train.checkpoint import Checkpoints, State, Tensors
+from reprolm.train.curve import Curve, Recorder, Unwritten
 from reprolm.train.display import Display
 from reprolm.train.precision import LossScale
 from reprolm.train.run import Run
@@ -37,18 +34,6 @@ VALIDATION_BATCH_TOKENS = 8192
 
 FATAL = ("NONFINITE", "DIVERGED")
 """Events that end a run."""
-
-
-class Recorder(Protocol):
-    """Takes the points of the curves; training does not know who listens."""
-
-    def point(self, step: int, values: Mapping[str, float], at: float) -> None:
-        """Numbers that hold after `step` steps, at a time in seconds since 1970."""
-
-
-def _chained(sum_before: int, record: dict[str, Any]) -> int:
-    """A checksum of all records up to one."""
-    return zlib.crc32(canonical(record).encode(), sum_before)
 
 
 def _stopped(event: Event) -> ReprolmError:
@@ -67,10 +52,12 @@ class Trainer:
     """
 
     def __init__(self, run: Run, directory: Path, recorder: Recorder, decode: forensics.Decode = str) -> None:
-        self.run, self.recorder, self._decode = run, recorder, decode
-        config = run.train
+        self.run, self._decode = run, decode
+        config, world = run.train, run.world
         run.validation.require(run.model.context_length)
         model = initialise(Transformer(run.model, run.training.vocab_size), run.seed).to(run.device)
+        if world.size > 1 and config.sharding == "fsdp":
+            shard(model, model.blocks, world, run.device)
         made = optimizers(model, config)
         average = Average(model, config.ema_decay) if config.ema_decay is not None else None
         self.tensors = Tensors(model, made, weights(model), average)
@@ -79,17 +66,18 @@ class Trainer:
         self._said: list[str] = []
         self.forensics = directory / "forensics"
         """What a run that had to stop leaves to be looked into."""
-        self.checkpoints = Checkpoints(directory)
-        self.curve = Journal(directory / "curve.jsonl")
-        self.state = self.checkpoints.restore(self.tensors, self._curve_problem)
+        self.checkpoints = Checkpoints(directory, world)
+        self.curve = Curve(directory, recorder) if world.leads else Unwritten()
+        self.state = self.checkpoints.restore(self.tensors, self.curve.problem)
         self._resume()
         self._signals = Signals()
         self._start_clock()
-        self._replay()
+        self.curve.replay(self.state)
 
     def _resume(self) -> None:
         """What the state remembers of a step's own memory."""
-        self.step.micro_batch_size = self.state.micro_batch_size or self.step.micro_batch_size
+        if self.state.micro_batch_size is not None:
+            self.step.halve(self.state.micro_batch_size)
         if self.step.precision.scale is not None and self.state.loss_scale:
             self.step.precision.scale = LossScale(**self.state.loss_scale)
         if self.state.watch:
@@ -99,21 +87,6 @@ class Trainer:
         if self.state.plateau:
             self.step.schedule.plateau = Plateau(**self.state.plateau)
 
-    def _replay(self) -> None:
-        """Tells the recorder what happened up to the checkpoint; what came after it will happen again."""
-        kept = self._curve_until(self.state.step)
-        self.curve.rewrite(kept)
-        for record in kept:
-            self.recorder.point(record["step"], record["values"], record["at"])
-
-    def _curve_until(self, step: int) -> list[dict[str, Any]]:
-        return [record for record in read(self.curve.path)[0] if record["step"] <= step]
-
-    def _curve_problem(self, state: State) -> str:
-        """What is wrong with the curve as the record of how a checkpoint came about, if anything is."""
-        whole = functools.reduce(_chained, self._curve_until(state.step), 0) == state.curve
-        return "" if whole else f"{self.curve.path} does not lead to it"
-
     def fit(self) -> State:
         """Trains to the horizon.
 
@@ -121,11 +94,12 @@ class Trainer:
             Stopped: a signal came; a checkpoint was written first (exit 130 or 143).
             ReprolmError: the loss is not finite, or has risen for good (exit 72).
         """
-        prune(self.forensics)
+        if self.run.world.leads:
+            prune(self.forensics)
         try:
             return self._fit()
         except ReprolmError as error:
-            if error.exit is Exit.DIVERGED:
+            if error.exit is Exit.DIVERGED and self.run.world.leads:
                 self.watch.look()
                 forensics.write(self.watch, self.run, self.forensics, self._decode)
                 problems = [replace(problem, see=str(self.forensics)) for problem in error.problems]
@@ -134,20 +108,28 @@ class Trainer:
 
     def _fit(self) -> State:
         tokens, state = self.step.tokens, self.state
-        if state.step:
+        if state.step and self.run.world.leads:
             print(f"train: resumes after step {state.step:,} of {self.step.total:,}", flush=True)
-        bar = Progress("train", self.step.total * tokens, "tokens", done=state.step * tokens)
+        whole = self.step.total * tokens
+        bar = Progress("train", whole, "tokens", done=state.step * tokens, shown=self.run.world.leads)
         with self._signals.heard(), bar as progress:
             while not self.ended:
                 values = self._step()
                 progress.advance(tokens, **self._display.shown(values, state.best_loss))
                 while self._said:
                     progress.say(self._said.pop(0))
-                if self._signals.stop is not None or self._due(self.run.train.checkpoint_every_steps):
+                stop = self._asked_to_stop()
+                if stop or self._due(self.run.train.checkpoint_every_steps):
                     self._save()
-                if self._signals.stop is not None:
-                    raise Stopped(self._signals.stop)
+                    stop = self._asked_to_stop()
+                if stop:
+                    raise Stopped(Exit(stop))
+        self.tensors.last = weights(self.tensors.model)
         return state
+
+    def _asked_to_stop(self) -> int:
+        """The exit code with which to stop now, 0 if not: one process that was asked stops all."""
+        return self.run.world.largest(self._signals.stop or 0)
 
     @property
     def ended(self) -> bool:
@@ -168,7 +150,7 @@ class Trainer:
             raise refuse(f"step {self.state.step}", what, want=want, exit=Exit.DIVERGED)
         self.curve.sync()
         self.state.watch = self.watch.remembered()
-        self.state.micro_batch_size = self.step.micro_batch_size
+        self.state.micro_batch_size = self.step.halved
         if self.step.precision.scale is not None:
             self.state.loss_scale = asdict(self.step.precision.scale)
         self.state.plateau = asdict(self.step.schedule.plateau)
@@ -217,7 +199,10 @@ class Trainer:
         length = self.run.model.context_length
         batch = max(1, VALIDATION_BATCH_TOKENS // length)
         laid = self.run.train.windows
-        loss = mean_loss(self.tensors.model, self.run.validation, window=length, batch_size=batch, laid=laid)
+        cut, world = Cut(self.run.validation, length, length, batch, laid), self.run.world
+        total, count = world.added(*summed_loss(self.tensors.model, cut, rank=world.rank, size=world.size))
+        rest(self.tensors.model)
+        loss = total / count
         if not math.isfinite(loss):
             raise refuse(
                 f"step {self.state.step}", "the validation loss is not finite", got=loss, exit=Exit.DIVERGED
@@ -226,14 +211,15 @@ class Trainer:
         if self.state.best_loss is None or loss < self.state.best_loss:
             self.state.validations_without_best = 0
             self.state.best_loss, self.state.best_step = loss, self.state.step
-            self.tensors.best = {name: tensor.clone() for name, tensor in weights(self.tensors.model).items()}
+            best = weights(self.tensors.model)
+            self.tensors.best = {name: t.clone() for name, t in best.items()} if world.leads else {}
         return loss
 
     def _judge_if_due(self) -> None:
         # on a GPU reading the numbers waits for it, so that they are read where some are kept or shown
         config = self.run.train
         looks = (config.log_every_steps, config.checkpoint_every_steps, config.validate_every_steps)
-        if self.run.device.type == "cpu" or self._signals.stop is not None or any(map(self._due, looks)):
+        if self.run.device.type == "cpu" or any(map(self._due, looks)):
             self._judge()
 
     def _judge(self) -> None:
@@ -254,9 +240,4 @@ class Trainer:
 
     def _record(self, values: dict[str, float]) -> None:
         # where a range test ends there may be no number
-        values = {name: value for name, value in values.items() if math.isfinite(value)}
-        at = time.time()
-        record = {"step": self.state.step, "at": at, "values": values}
-        self.curve.append(record)
-        self.state.curve = _chained(self.state.curve, record)
-        self.recorder.point(self.state.step, values, at)
+        self.curve.add(self.state, {name: value for name, value in values.items() if math.isfinite(value)})

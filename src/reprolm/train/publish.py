@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from reprolm.diagnose.series import clipping
-from reprolm.journal import read
 from reprolm.model.count import flops_per_token, parameters
-from reprolm.model.storage import put_weights, save_model, weights, write_tensors
+from reprolm.model.storage import save_model, write_tensors
 from reprolm.store import publish_directory, publish_file, publish_json
 from reprolm.train.certificate import certificate
 from reprolm.train.forensics import lines
@@ -27,19 +26,18 @@ SOMETIMES = {"balance_loss": "train/balance_loss", "heaviest_load": "train/heavi
 
 def publish_model(trainer: Trainer, out: Path, facts: dict[str, Any]) -> None:
     """Publishes the weights that scored best (`model.safetensors`) and those of the last step."""
-    model, state = trainer.tensors.model, trainer.state
-    last = {name: tensor.clone() for name, tensor in weights(model).items()}
-    put_weights(model, trainer.tensors.best)
+    tensors, state = trainer.tensors, trainer.state
+    facts = facts | {"step": state.best_step, "validation_loss": state.best_loss}
     with publish_directory(out) as directory:
-        save_model(directory, model, facts | {"step": state.best_step, "validation_loss": state.best_loss})
-        write_tensors(directory / LAST, last)
+        save_model(directory, tensors.model, facts, tensors.best)
+        write_tensors(directory / LAST, tensors.last)
 
 
 def publish_curve(trainer: Trainer, out: Path) -> None:
     """Publishes the curve as CSV, a row for each step that was looked at; no timings: they always differ."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    records = read(trainer.curve.path)[0]
+    records = trainer.curve.records()
     told = {name for record in records for name in record["values"]}
     columns = COLUMNS | {column: name for column, name in SOMETIMES.items() if name in told}
     writer.writerow(["step", "tokens", *columns])
@@ -77,7 +75,7 @@ def publish(trainer: Trainer, curve: Path, record: Path, model: Path) -> None:
 def numbers(trainer: Trainer) -> dict[str, Any]:
     """The deterministic numbers of the run, for `metrics/train.json`."""
     model, state = trainer.tensors.model, trainer.state
-    losses = [r["values"]["train/loss"] for r in read(trainer.curve.path)[0] if "train/loss" in r["values"]]
+    losses = [r["values"]["train/loss"] for r in trainer.curve.records() if "train/loss" in r["values"]]
     tail = losses[-max(1, len(losses) // 20) :]
     step = trainer.step
     return {

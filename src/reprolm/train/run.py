@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from reprolm.data.shards import Tokens
+from reprolm.distributed.world import ALONE, World
 from reprolm.model.config import ModelConfig
 from reprolm.train.config import TrainConfig
 
@@ -19,3 +20,5 @@ class Run:
     training: Tokens
     validation: Tokens
     device: torch.device
+    world: World = ALONE
+    """The processes that train together."""

@@ -26,6 +26,7 @@ class Step:
 
     def __init__(self, run: Run, model: Transformer, optimizers: list[torch.optim.Optimizer]) -> None:
         self.run, self.model, self.optimizers = run, model, optimizers
+        self._sharded = run.world.size > 1 and run.train.sharding == "fsdp"
         model.recompute = run.train.activation_checkpointing
         self._nats = self._nats_in_chunks if run.train.loss == "chunked" else self._nats_of_torch
         computed = model.hidden if run.train.loss == "chunked" else model
@@ -36,11 +37,22 @@ class Step:
         )  # fmt: skip
         self.tokens = run.train.batch_size * run.model.context_length
         self.total = run.train.total_steps(self.tokens, self.batches.windows / run.train.batch_size)
-        self.micro_batch_size = run.train.micro_batch_size or run.train.batch_size
+        self.rows = run.world.rows(run.train.batch_size)
+        """What this process takes of each batch."""
+        # a divisor of both: then parts are the same, with their dropout, however many processes there are
+        asked = run.train.micro_batch_size or run.train.batch_size
+        self.micro_batch_size = math.gcd(asked, len(self.rows))
+        self.halved: int | None = None
+        """The size of parts to which memory has forced, if it has."""
         self.schedule = Schedule(run.train, self.total)
         self.precision = Precision(run.train.precision, run.device)
         self.norms = torch.zeros(0)
         """Of the gradient of each parameter, before clipping; `optim_step` sets it."""
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """How a batch is divided."""
+        return {"processes": self.run.world.size, "micro_batch_size": self.micro_batch_size}
 
     def train_batch(self, step: int) -> dict[str, Tensor]:
         """Forward and backward over the batch of a step; the loss is the mean over its tokens, in nats.
@@ -53,18 +65,27 @@ class Step:
         """
         while True:
             try:
-                return self._accumulated(step)
+                told = self._accumulated(step)
+                break
             except (RuntimeError, MemoryError) as error:
                 if not _out_of_memory(error):
                     raise
-                self._halve(error)
+                self._go_on_smaller(error)
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        # FSDP sums gradients while they are made
+        self.run.world.add([*told.values(), *(() if self._sharded else gradients)])
+        return told
 
     def _accumulated(self, step: int) -> dict[str, Tensor]:
-        batch = self.batches.at(step)
+        batch = self.batches.rows(step, self.rows.start, self.rows.stop)
         self.model.train()
         told: dict[str, Tensor] = {}
-        for index, first in enumerate(range(0, len(batch.inputs), self.micro_batch_size)):
-            torch.manual_seed(stream(self.run.seed, "dropout", step, index))
+        parts = range(0, len(self.rows), self.micro_batch_size)
+        for index, first in enumerate(parts, self.run.world.rank * len(parts)):
+            if (
+                self.run.model.dropout
+            ):  # nothing else is left to chance here, and a seed costs a third of a ms
+                torch.manual_seed(stream(self.run.seed, "dropout", step, index))
             rows = slice(first, first + self.micro_batch_size)
             for name, value in self._part(batch, rows).items():
                 told[name] = told[name] + value if name in told else value
@@ -80,7 +101,7 @@ class Step:
         objective = loss = nats / batch.counted
         told = {"train/loss": loss.detach()}
         if trace.routing:
-            part = len(inputs) / len(batch.inputs)
+            part = len(inputs) / self.batches.batch_size
             objective = loss + self.run.model.moe.balance_coefficient * part * trace.balance
             told |= {"train/balance_loss": part * trace.balance.detach()}
             told |= {"train/heaviest_load": part * trace.heaviest_load, "load": part * trace.load}
@@ -116,7 +137,11 @@ class Step:
             scale.update(overflowed=overflowed)
         return norm
 
-    def _halve(self, error: Exception) -> None:
+    def halve(self, size: int) -> None:
+        """Computes at most so many sequences at once from now on."""
+        self.micro_batch_size = self.halved = min(size, self.micro_batch_size)
+
+    def _go_on_smaller(self, error: Exception) -> None:
         """Goes on with parts of half the size.
 
         Raises:
@@ -130,7 +155,7 @@ class Step:
             raise refuse("train.micro_batch_size", "needs more memory than there is", got=got, want=want,
                          exit=Exit.MEMORY) from error  # fmt: skip
         print(f"train: out of memory; goes on with {smaller} sequences at once", file=sys.stderr)
-        self.micro_batch_size = smaller
+        self.halve(smaller)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         if self.run.device.type == "cuda":

@@ -1,0 +1,1 @@
+"""Training by several processes: who takes part, what they tell each other, and how they are started."""
