@@ -12,7 +12,7 @@ from reprolm.errors import Exit, ReprolmError
 from reprolm.sweep.cells import cells
 from reprolm.sweep.command import _refuse_busy
 from reprolm.sweep.grammar import axes
-from reprolm.sweep.known import by_cell, finished, uncommitted
+from reprolm.sweep.known import by_cell, finished, uncommitted, untracked_code
 from tests.settings import ROOT
 
 SEED = "seed: 1  "
@@ -72,6 +72,13 @@ def test_an_experiment_of_other_code_is_not_taken_for_it(repository: Repository)
     (repository.path / "code.py").write_text("two\n")
     assert cell(5) in by_cell(repository.path, finished(repository.path).items())
     assert uncommitted(repository.path) == ["code.py"]
+
+
+def test_code_that_git_does_not_know_is_named_because_experiments_lack_it(repository: Repository) -> None:
+    (repository.path / "src").mkdir()
+    (repository.path / "src" / "new.py").write_text("new\n")
+    (repository.path / "notes.txt").write_text("new\n")
+    assert untracked_code(repository.path) == ["src/new.py"]
 
 
 def test_experiments_of_another_commit_are_not_those_of_this(repository: Repository) -> None:

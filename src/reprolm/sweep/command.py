@@ -12,7 +12,7 @@ from reprolm.config import read_params
 from reprolm.errors import Exit, Problem, ReprolmError, Stopped, refuse
 from reprolm.sweep.cells import Cell, cells
 from reprolm.sweep.grammar import axes, combinations, override
-from reprolm.sweep.known import by_cell, finished, identity, uncommitted
+from reprolm.sweep.known import by_cell, finished, identity, uncommitted, untracked_code
 from reprolm.sweep.queue import Entry, Queue, State
 from reprolm.sweep.screen import Screen
 from reprolm.sweep.watch import Row, Watch, doing
@@ -92,8 +92,13 @@ def _announce(root: Path, rest: Sequence[Cell], new: Sequence[Cell], others: int
         print(f"{others} other experiment{'s are' if others > 1 else ' is'} in the queue and will run too")
     results = ("dvc.lock", "metrics/", "plots/")
     if dirty := [name for name in uncommitted(root) if not name.startswith(results)]:
-        more = f" and {len(dirty) - 3} more" if len(dirty) > 3 else ""
-        print(f"! they start from the workspace, with what no commit has: {', '.join(dirty[:3])}{more}")
+        print(f"! they start from the workspace, with what no commit has: {_some(dirty)}")
+    if new := untracked_code(root):
+        print(f"! they will lack what git does not know (git add makes it part of them): {_some(new)}")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _agreed() -> bool:
