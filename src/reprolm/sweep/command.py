@@ -60,7 +60,8 @@ def _run(queue: Queue, rest: Sequence[Cell], jobs: int, *, yes: bool, again: str
         raise Stopped(Exit.DONE)
     _refuse_busy(queue.root)
     states = queue.states()
-    entries = [states[waiting[cell.id][1]] for cell in rest if cell.id in waiting]
+    known = [waiting[cell.id] for cell in rest if cell.id in waiting]
+    entries = [states.get(rev, Entry(rev, name, State.QUEUED)) for name, rev in known]
     steps = {cell.acting.get("train.steps") for cell in rest}
     total = next(iter(steps)) if len(steps) == 1 else None
     screen = Screen(lambda row: doing(row, total))
@@ -93,8 +94,8 @@ def _announce(root: Path, rest: Sequence[Cell], new: Sequence[Cell], others: int
     results = ("dvc.lock", "metrics/", "plots/")
     if dirty := [name for name in uncommitted(root) if not name.startswith(results)]:
         print(f"! they start from the workspace, with what no commit has: {_some(dirty)}")
-    if new := untracked_code(root):
-        print(f"! they will lack what git does not know (git add makes it part of them): {_some(new)}")
+    if lacking := untracked_code(root):
+        print(f"! they will lack what git does not know (git add makes it part of them): {_some(lacking)}")
 
 
 def _some(names: Sequence[str]) -> str:
