@@ -11,8 +11,8 @@ from mlflow.entities import Run
 from tests.pipeline.workspace import Workspace
 
 pytestmark = pytest.mark.heavy
-LONG = ("train.steps=2000", "seed=11")
-NAME = "steps=2000,seed=11"
+LONG = ("train.steps=1000", "seed=11")
+NAME = "steps=1000,seed=11"
 
 
 def finished_runs(work: Workspace) -> dict[str, Run]:
@@ -47,9 +47,9 @@ def test_a_grid_gives_one_run_for_each_experiment_and_again_gives_none(work: Wor
     assert again.count("has finished before") == 4
     assert set(work.run("dvc", "exp", "list", "--name-only").split()) == names
     assert len(finished_runs(work)) == 4
-    compared = work.run("reprolm", "compare", "learning_rate=*")
-    assert "learning_rate=0.03" in compared
-    assert "±" in compared
+    for compared in (output, again, work.run("reprolm", "compare", "learning_rate=*")):
+        assert "learning_rate=0.03 " in compared
+        assert "±" in compared
     page = (work.path / "reports" / "compare.html").read_text()
     assert page.count("<svg") >= 16
 
@@ -77,9 +77,17 @@ def trained(work: Workspace) -> bool:
     return any((work.path / ".reprolm" / "checkpoints").glob("*/step-*"))
 
 
+@pytest.fixture(scope="module")
+def whole(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Where the experiment ran without interruption."""
+    made = finished.copied(tmp_path_factory.mktemp("sweep") / "whole")
+    made.run("reprolm", "sweep", *LONG)
+    return made
+
+
 @pytest.mark.parametrize("end", ["kill", "interrupt"])
 def test_a_stopped_experiment_goes_on_by_the_same_command_and_ends_the_same(
-    work: Workspace, finished: Workspace, end: str
+    work: Workspace, whole: Workspace, end: str
 ) -> None:
     sweep = work.start("reprolm", "sweep", *LONG)
     deadline = time.monotonic() + 120
@@ -96,13 +104,11 @@ def test_a_stopped_experiment_goes_on_by_the_same_command_and_ends_the_same(
         sweep.send_signal(signal.SIGINT)
         output = sweep.communicate(timeout=120)[0]
         assert sweep.returncode == 130
-    assert "reprolm sweep train.steps=2000 seed=11" in output
+    assert "reprolm sweep train.steps=1000 seed=11" in output
     assert not finished_runs(work)
     work.run("reprolm", "sweep", *LONG)
     run = finished_runs(work)[NAME]
-    assert 0 < int(run.data.tags["resumed_from_step"]) < 2000
-    whole = finished.copied(work.path.parent / "whole")
-    whole.run("reprolm", "sweep", *LONG)
+    assert 0 < int(run.data.tags["resumed_from_step"]) < 1000
     assert finished_runs(whole)[NAME].data.tags["resumed_from_step"] == "0"
     assert results(whole) == results(work)
-    assert json.loads(results(work)["metrics/train.json"])["steps"] == 2000
+    assert json.loads(results(work)["metrics/train.json"])["steps"] == 1000

@@ -12,10 +12,10 @@ from reprolm.config import read_params
 from reprolm.errors import Exit, Problem, ReprolmError, Stopped, refuse
 from reprolm.sweep.cells import Cell, cells
 from reprolm.sweep.grammar import axes, combinations, override
-from reprolm.sweep.known import by_cell, finished, identity, uncommitted
+from reprolm.sweep.known import by_cell, finished, identity, uncommitted, untracked_code
 from reprolm.sweep.queue import Entry, Queue, State
 from reprolm.sweep.screen import Screen
-from reprolm.sweep.watch import QUALITY, Row, Watch, doing
+from reprolm.sweep.watch import Row, Watch, doing
 from reprolm.tracking.identity import GONE, is_dvc
 
 LOOK_EVERY_SECONDS = 1.0
@@ -45,7 +45,8 @@ def sweep(root: Path, words: Sequence[str], jobs: int, yes: bool) -> None:
         if rest:
             again = shlex.join(["reprolm", "sweep", *words, *(["--jobs", str(jobs)] if jobs > 1 else [])])
             names += _run(queue, rest, jobs, yes=yes, again=again)
-    print(f"reprolm compare {shlex.join(names)}")
+    if len(names) > 1:
+        _sum_up(root, names)
 
 
 def _run(queue: Queue, rest: Sequence[Cell], jobs: int, *, yes: bool, again: str) -> list[str]:
@@ -59,7 +60,8 @@ def _run(queue: Queue, rest: Sequence[Cell], jobs: int, *, yes: bool, again: str
         raise Stopped(Exit.DONE)
     _refuse_busy(queue.root)
     states = queue.states()
-    entries = [states[waiting[cell.id][1]] for cell in rest if cell.id in waiting]
+    known = [waiting[cell.id] for cell in rest if cell.id in waiting]
+    entries = [states.get(rev, Entry(rev, name, State.QUEUED)) for name, rev in known]
     steps = {cell.acting.get("train.steps") for cell in rest}
     total = next(iter(steps)) if len(steps) == 1 else None
     screen = Screen(lambda row: doing(row, total))
@@ -76,7 +78,6 @@ def _run(queue: Queue, rest: Sequence[Cell], jobs: int, *, yes: bool, again: str
         )
         print(f"  {again}")
         raise Stopped(Exit.INTERRUPTED) from None
-    _tell_best(watch.rows)
     _tell_failed(watch.rows, again)
     return [row.name for row in watch.rows]
 
@@ -92,8 +93,13 @@ def _announce(root: Path, rest: Sequence[Cell], new: Sequence[Cell], others: int
         print(f"{others} other experiment{'s are' if others > 1 else ' is'} in the queue and will run too")
     results = ("dvc.lock", "metrics/", "plots/")
     if dirty := [name for name in uncommitted(root) if not name.startswith(results)]:
-        more = f" and {len(dirty) - 3} more" if len(dirty) > 3 else ""
-        print(f"! they start from the workspace, with what no commit has: {', '.join(dirty[:3])}{more}")
+        print(f"! they start from the workspace, with what no commit has: {_some(dirty)}")
+    if lacking := untracked_code(root):
+        print(f"! they will lack what git does not know (git add makes it part of them): {_some(lacking)}")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _agreed() -> bool:
@@ -177,11 +183,15 @@ def _stop(queue: Queue, watch: Watch) -> None:
         time.sleep(LOOK_EVERY_SECONDS)
 
 
-def _tell_best(rows: Sequence[Row]) -> None:
-    scored = [(row.progress.numbers[QUALITY], row.name) for row in rows if QUALITY in row.progress.numbers]
-    if len(scored) > 1:
-        quality, name = min(scored)
-        print(f"best: {name}, {quality:.4f} bits per byte")
+def _sum_up(root: Path, names: Sequence[str]) -> None:
+    """Compares what has finished, as `reprolm compare` does; says how, where it cannot be done now."""
+    from reprolm.compare.command import compare
+
+    print(f"reprolm compare {shlex.join(names)}", end="\n\n", flush=True)
+    try:
+        compare(root, names, None)
+    except ReprolmError as error:
+        print(f"not compared yet: {error}")
 
 
 def _tell_failed(rows: Sequence[Row], again: str) -> None:

@@ -71,6 +71,11 @@ def by_cell(root: Path, experiments: Iterable[tuple[str, str]]) -> Mapping[str, 
     return {cell: (name, commit) for name, commit in experiments if (cell := identity(root, commit))}
 
 
+def untracked_code(root: Path) -> list[str]:
+    """Files of code that git does not know, and that no experiment will have."""
+    return git(root, "ls-files", "--others", "--exclude-standard", "--", "src", "stages").split("\n")[:-1]
+
+
 def uncommitted(root: Path) -> list[str]:
     """Tracked files that differ from the last commit; an experiment starts from them as they are."""
     return git(root, "diff", "--name-only", "HEAD", "--", ".").split("\n")[:-1]

@@ -22,6 +22,7 @@ COLUMNS = (
     "params.`train.steps`",
     "params.`train.learning_rate`",
     "params.`seed`",
+    "tags.`changed`",
 )
 """The columns beside name, age and duration."""
 # the whole of what MLflow's page keeps: it takes no part of it
