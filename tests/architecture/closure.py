@@ -59,6 +59,27 @@ def code_deps(stage: str) -> list[str]:
     return sorted(str(file.relative_to(ROOT)) for file in closure(ROOT / "stages" / f"{stage}.py", apart))
 
 
+def is_bare(path: Path) -> bool:
+    """Whether a package's own file says what the package is and does nothing: no result depends on it."""
+    body = ast.parse(path.read_text()).body
+    return path.name == "__init__.py" and all(
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body
+    )
+
+
+def folded(deps: list[str]) -> list[str]:
+    """The same with a package for its modules where all of it is there, and without what does nothing.
+
+    Every `dvc` command reads each dependency twice, in dvc.yaml and in dvc.lock: that is most of its time.
+    """
+    files, folds = set(deps), []
+    for package in sorted({Path(dep).parent for dep in deps} - {Path("src/reprolm"), Path("stages")}):
+        modules = {str(file.relative_to(ROOT)) for file in (ROOT / package).rglob("*.py")}
+        if modules <= files:
+            files, folds = files - modules, [*folds, str(package)]
+    return sorted([*folds, *(file for file in files if not is_bare(ROOT / file))])
+
+
 def data_files(deps: list[str]) -> list[str]:
     """What the modules read from their own package besides code: the page's template and style."""
     folders = {(ROOT / dep).parent for dep in deps if dep.startswith("src/reprolm/report/")}
@@ -94,17 +115,15 @@ def sections_read(stage: str) -> set[str]:
 
 def uses_numerics(deps: list[str]) -> bool:
     """Whether a stage computes with the packages whose versions change bits."""
-    return any(
-        {"ftfy", "numpy", "regex", "tokenizers", "torch"} & third_party(ROOT / dep)
-        for dep in deps
-        if dep.endswith(".py")
-    )
+    return any({"ftfy", "numpy", "regex", "tokenizers", "torch"} & third_party(ROOT / dep) for dep in deps)
 
 
 def all_code_deps(stage: str) -> list[str]:
     """What `deps:` of a stage holds besides data: code, the files it reads, and the pins that change bits."""
     deps = code_deps(stage)
-    return ([NUMERICS] if uses_numerics(deps) else []) + deps + data_files(deps)
+    found = folded(deps)
+    apart = [file for file in data_files(deps) if not {*map(str, Path(file).parents)} & {*found}]
+    return ([NUMERICS] if uses_numerics(deps) else []) + found + apart
 
 
 def is_code(dep: str) -> bool:

@@ -4,7 +4,16 @@ import re
 
 import pytest
 
-from tests.architecture.closure import NUMERICS, ROOT, all_code_deps, is_code, pipeline, sections_read
+from tests.architecture.closure import (
+    NUMERICS,
+    ROOT,
+    all_code_deps,
+    code_deps,
+    folded,
+    is_code,
+    pipeline,
+    sections_read,
+)
 
 STAGES = pipeline()["stages"]
 
@@ -13,6 +22,16 @@ STAGES = pipeline()["stages"]
 def test_the_code_that_a_stage_depends_on_is_the_code_that_it_reaches(stage: str) -> None:
     written = [dep for dep in STAGES[stage]["deps"] if is_code(dep)]
     assert written == all_code_deps(stage), "run `make deps`"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_package_stands_for_its_modules_only_where_the_stage_reaches_all_of_them(stage: str) -> None:
+    reached, written = code_deps(stage), folded(code_deps(stage))
+    packages = [dep for dep in written if (ROOT / dep).is_dir()]
+    within = {str(file.relative_to(ROOT)) for dep in packages for file in (ROOT / dep).rglob("*.py")}
+    assert within <= set(reached)
+    left = set(reached) - within - set(written)
+    assert all((ROOT / file).read_text().count('"""') == 2 and file.endswith("__init__.py") for file in left)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -29,7 +48,7 @@ def test_every_stage_waits_for_the_check_of_the_parameters(stage: str) -> None:
 
 
 def test_a_change_in_the_report_or_in_a_sampler_retrains_nothing() -> None:
-    reached = all_code_deps("train")
+    reached = code_deps("train")
     assert not [dep for dep in reached if "/report/" in dep or "/generate/" in dep or "/tracking/" in dep]
 
 

@@ -93,7 +93,7 @@ from pathlib import Path
 import mlflow.store.tracking.sqlalchemy_store
 from reprolm.tracking.destination import connect
 children = []
-for number in range(4):
+for number in range(int(sys.argv[2])):
     child = os.fork()
     if child == 0:
         to = connect(Path(sys.argv[1]))
@@ -104,13 +104,20 @@ sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 """
 
 
-def test_four_first_users_of_a_new_store_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("users", "rounds"), [(4, 1), pytest.param(8, 20, marks=pytest.mark.heavy)], ids=["4", "8"]
+)
+def test_first_users_of_a_new_store_do_not_meet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, users: int, rounds: int
+) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, "-c", FIRST_USERS, str(tmp_path)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert (tmp_path / "mlflow.db").is_file()
+    for number in range(rounds):
+        root = tmp_path / str(number)
+        command = [sys.executable, "-c", FIRST_USERS, str(root), str(users)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert (root / "mlflow.db").is_file()
 
 
 def test_what_earlier_executions_left_is_sent_and_what_lives_is_left_alone(

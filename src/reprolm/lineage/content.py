@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 DIRECTORY = ".dir"
+COMPILED = "__pycache__"
 
 
 def md5(path: Path) -> str:
@@ -33,5 +34,7 @@ def dvc_digest(path: Path) -> str | None:
         return md5(path)
     if not path.is_dir():
         return None
-    files = {each.relative_to(path).as_posix(): md5(each) for each in path.rglob("*") if each.is_file()}
+    # what .dvcignore names is no part of it: a package that Python compiled is the same package
+    found = (each for each in path.rglob("*") if each.is_file() and COMPILED not in each.parts)
+    files = {each.relative_to(path).as_posix(): md5(each) for each in found}
     return hashlib.md5(listing(files), usedforsecurity=False).hexdigest() + DIRECTORY

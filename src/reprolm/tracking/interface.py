@@ -12,7 +12,7 @@ from reprolm.tracking.identity import redacted
 
 HOST = "127.0.0.1"
 OPENED = "REPROLM_OPENED"
-"""Names the experiment to `reprolm.tracking.pages`; importing it here would bring the whole server."""
+"""Names the experiment to `reprolm.tracking.pages`, which is imported with the whole server."""
 ENVIRONMENT = {
     # jobs cost seven processes that nothing here uses; models saved as pickles are never loaded
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

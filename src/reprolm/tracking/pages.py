@@ -1,7 +1,7 @@
 """MLflow's pages with another first page: the training runs, rather than those for prompts and agents.
 
-MLflow 3 has two sets of pages and keeps the choice in the browser; who has not chosen sees the other. It loads
-this module as an app of its own (`mlflow ui --app-name reprolm`), in the server's process.
+MLflow 3 has two sets of pages and keeps the choice in the browser; who has not chosen sees the other. It
+loads this module as an app of its own (`mlflow ui --app-name reprolm`), in the server's process.
 """
 
 import json

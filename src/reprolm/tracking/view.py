@@ -1,7 +1,7 @@
 """What MLflow's pages show at first: training runs, with the columns that tell models apart.
 
-Who opens them with `reprolm ui` finds it set in the browser; a team's own server has it as a shared view, a tag
-of the experiment that a link names. What a reader has chosen stands.
+Who opens them with `reprolm ui` finds it set in the browser; a team's own server has it as a shared view, a
+tag of the experiment that a link names. What a reader has chosen stands.
 """
 
 import json

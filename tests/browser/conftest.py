@@ -1,0 +1,67 @@
+"""The pages of a repository with three runs, in Chromium."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from tests.pipeline import workspace
+from tests.pipeline.workspace import Workspace
+from tests.servers.machines import free_port, wait_for
+
+RATES = {"high": 0.03, "middle": 0.01}
+PATIENCE_MILLISECONDS = 60_000
+
+
+@pytest.fixture(scope="session")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A repository in which the pipeline ran once for each learning rate."""
+    made = workspace.new(tmp_path_factory.mktemp("browser") / "repository")
+    for rate in RATES.values():
+        made.edit({"train.learning_rate": rate})
+        made.run("dvc", "repro")
+    made.run("reprolm", "sync")
+    return made
+
+
+@pytest.fixture(scope="session")
+def address(work: Workspace) -> Iterator[str]:
+    """Where `reprolm ui` shows them."""
+    port = free_port()
+    log = work.path.parent / "ui.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            ["reprolm", "ui", "--port", str(port)], cwd=work.path, env=work.environment(), stdout=out,
+            stderr=out, start_new_session=True,
+        )  # fmt: skip
+    try:
+        wait_for(f"http://127.0.0.1:{port}/health", process, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+
+
+@pytest.fixture
+def page(address: str, tmp_path: Path) -> Iterator[Page]:
+    """A browser that was never here before, on the address that `reprolm ui` says."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.fail("Chromium is not installed (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        # as root, in a container, its sandbox cannot start; it opens nothing but our own pages
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        context = browser.new_context(viewport={"width": 1400, "height": 900})
+        context.set_default_timeout(PATIENCE_MILLISECONDS)
+        opened = context.new_page()
+        opened.goto(address)
+        yield opened
+        if folder := os.environ.get("REPROLM_SCREENSHOTS"):
+            name = os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].split(" ")[0]
+            opened.screenshot(path=Path(folder) / f"{name}.png")
+        browser.close()
