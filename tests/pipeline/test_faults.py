@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -163,3 +164,27 @@ def test_a_dvc_killed_between_two_stages_leaves_no_run_that_looks_finished(work:
     (run,) = work.runs()
     assert run.data.tags["stage.train_tokenizer"] == "ran"
     assert run.info.status == "KILLED"
+
+
+@pytest.mark.heavy
+def test_two_processes_die_with_their_dvc_and_train_what_one_trains(
+    finished: Workspace, tmp_path: Path
+) -> None:
+    clone = finished.clone(tmp_path / "clone")
+    clone.edit({"train.processes": 2})
+    process = clone.start("dvc", "repro", "train")
+    while process.poll() is None:
+        if list((clone.path / ".reprolm" / "checkpoints").glob("*/step-*")):
+            break
+        time.sleep(0.01)
+    children = psutil.Process(process.pid).children(recursive=True)
+    trainers = [child for child in children if "stages/train.py" in child.cmdline()]
+    assert len(trainers) == 2
+    process.kill()
+    process.communicate()
+    assert not psutil.wait_procs(trainers, timeout=30)[1]
+    assert "train: resumes after step" in clone.run("dvc", "repro", "train")
+    assert clone.runs()[-1].data.tags["processes"] == "2"
+    one, two = (np.genfromtxt(each.path / "plots" / "train.csv", delimiter=",", skip_header=1)
+                for each in (finished, clone))  # fmt: skip
+    np.testing.assert_allclose(two, one, rtol=1e-5, atol=1e-5)

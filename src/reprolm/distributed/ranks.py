@@ -130,7 +130,9 @@ def _start(rank: int, size: int, rendezvous: str) -> "subprocess.Popen[str]":
 
 def _end_with_the_first() -> None:
     """Ends this process when the one that started it is gone, however it died."""
-    sys.stdin.read()
+    # by the system's call: a thread that waits in sys.stdin would break the end of the interpreter
+    while os.read(0, 1):
+        pass
     os._exit(int(Exit.TERMINATED))
 
 
