@@ -17,14 +17,13 @@ COLUMNS = (
     "metrics.`train/best_validation_loss`",
     "metrics.`evaluate/perplexity`",
     "metrics.`evaluate/bits_per_byte`",
-    "params.`train.learning_rate`",
-    "params.`train.steps`",
     "params.`model.n_layers`",
     "params.`model.d_model`",
+    "params.`train.steps`",
+    "params.`train.learning_rate`",
     "params.`seed`",
 )
 """The columns beside name, age and duration."""
-ALWAYS = ("attributes.`Run Name`", "runDateAndNestInfo", "duration")
 # the whole of what MLflow's page keeps: it takes no part of it
 STATE = {
     "searchFilter": "",
@@ -35,8 +34,8 @@ STATE = {
     "datasetsFilter": [],
     "modelVersionFilter": "All Runs",
     "selectedColumns": COLUMNS,
-    "columnOrder": (*ALWAYS, *COLUMNS),
-    "columnWidths": {column: 190 if column.startswith("metrics") else 130 for column in COLUMNS},
+    "columnOrder": [],
+    "columnWidths": {},
     "runsExpanded": {},
     "runsPinned": [],
     "runsHidden": [],
