@@ -97,7 +97,10 @@ def test_an_edited_text_runs_again(work: Workspace) -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("russian", "Жил-был у бабушки серенький козлик. "), ("nepali", "एक गाउँमा एउटा सानो केटो बस्थ्यो। ")],
+    [
+        pytest.param("russian", "Жил-был у бабушки серенький козлик. ", marks=pytest.mark.heavy),
+        ("nepali", "एक गाउँमा एउटा सानो केटो बस्थ्यो। "),
+    ],
 )
 def test_own_text_in_any_script_is_one_line(work: Workspace, name: str, text: str) -> None:
     (work.path / f"{name}.txt").write_text("".join(f"{i} {text}" for i in range(600)))

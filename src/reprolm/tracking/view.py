@@ -36,7 +36,7 @@ STATE = {
     "modelVersionFilter": "All Runs",
     "selectedColumns": COLUMNS,
     "columnOrder": [],
-    "columnWidths": {column: 170 for column in COLUMNS if column.startswith("metrics")},
+    "columnWidths": {},
     "runsExpanded": {},
     "runsPinned": [],
     "runsHidden": [],
