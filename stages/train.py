@@ -35,7 +35,7 @@ def main(stage: Stage) -> None:
     with together(directory, train.processes, on) as world:
         if world.leads:
             publish_json(directory / "fingerprint.json", bits)
-        run = Run(model, train, seed, training, validation, on, world)
+        run = Run(model, train, seed, training, validation, on, world, threads)
         trainer = Trainer(run, directory, stage, decoder(TOKENIZER, training.tokenizer_digest))
         began, since = trainer.state.step, time.monotonic()
         with stage.shown_if_it_fails(trainer.forensics):

@@ -44,8 +44,8 @@ TOTALS = [
 def given(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine of known speed, and a memory that was counted elsewhere."""
     monkeypatch.setattr(module, "chosen_device", lambda _: torch.device("cpu"))
-    monkeypatch.setattr(module, "pace", lambda *_: PACE)
-    monkeypatch.setattr(module, "memory", lambda *_: MEMORY)
+    monkeypatch.setattr(module, "pace", lambda *_, **__: PACE)
+    monkeypatch.setattr(module, "memory", lambda *_, **__: MEMORY)
     monkeypatch.setattr(module, "process_bytes", lambda _: 100_000)
     monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
     monkeypatch.setattr("os.cpu_count", lambda: 2)
@@ -131,7 +131,7 @@ def test_a_reader_is_warned_of_what_will_not_go_well(tmp_path: Path, monkeypatch
 def test_of_several_processes_each_takes_its_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_data(tmp_path, tokens=5000, held_out=500)
     sizes: list[int] = []
-    monkeypatch.setattr(module, "pace", lambda size, _: sizes.append(size.train.batch_size) or PACE)
+    monkeypatch.setattr(module, "pace", lambda size, _, **__: sizes.append(size.train.batch_size) or PACE)
     raw = params(tokenizer=CHARACTERS)
     raw["train"] |= {"processes": 2, "sharding": "fsdp"}
     alone, made = (

@@ -10,7 +10,7 @@ from reprolm.data.batches import Batch
 from reprolm.errors import Exit, ReprolmError
 from reprolm.train.loop import Trainer
 from reprolm.train.precision import LossScale
-from reprolm.train.step import Step
+from reprolm.train.step import Step, shares
 from tests.settings import raw
 from tests.train.runs import Memory, finished, run
 
@@ -37,6 +37,57 @@ def test_a_batch_in_parts_is_the_whole_batch(tmp_path: Path, optimizer: str, fee
         parts, others = trained(tmp_path, f"parts-{size}", micro_batch_size=size, **kinds)
         assert others == pytest.approx(losses, abs=1e-4)
         assert distance(whole, parts) < 1e-4
+
+
+@pytest.mark.parametrize(
+    "kinds", [{}, {"optimizer": "muon", "micro_batch_size": 2}, {"loss": "chunked"}, {"position": "learned"},
+              {"precision": "float16"}], ids=str
+)  # fmt: skip
+def test_threads_that_each_take_a_share_of_a_batch_train_as_one_does(
+    tmp_path: Path, kinds: dict[str, Any]
+) -> None:
+    alone, losses = trained(tmp_path, "alone", **kinds)
+    # a sum in another order, rounded to 11 bits
+    near = 1e-2 if "precision" in kinds else 1e-4
+    for threads in (2, 4):
+        trainer, others = trained(tmp_path, f"threads-{threads}", threads=threads, **kinds)
+        assert trainer.step.threads.count == min(threads, trainer.step.micro_batch_size)
+        assert others == pytest.approx(losses, abs=near)
+        assert distance(alone, trainer) < near
+        again, same = trained(tmp_path, f"again-{threads}", threads=threads, **kinds)
+        assert same == others
+        assert distance(trainer, again) == 0
+
+
+@pytest.mark.parametrize(
+    ("kinds", "count"),
+    [
+        ({"threads": 6}, 2), ({"threads": 3}, 1), ({"threads": 4, "micro_batch_size": 2}, 2),
+        ({"threads": 2, "dropout": 0.1}, 1), ({"threads": 2, "feedforward": "moe"}, 1),
+        ({"threads": 2, "compile": True}, 1),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_shares_are_equal_and_independent(tmp_path: Path, kinds: dict[str, Any], count: int) -> None:
+    config = run(tmp_path, batch_size=4, **kinds)
+    assert shares(config, config.train.micro_batch_size or 4) == count
+
+
+def test_a_share_that_fails_leaves_no_gradient_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Trainer(run(tmp_path, batch_size=4, threads=2), tmp_path / "a", Memory()).step
+    whole = step._objective
+
+    def failing(batch: Batch, chosen: range) -> Any:
+        if chosen.start:
+            raise ValueError("a fault")
+        return whole(batch, chosen)
+
+    monkeypatch.setattr(step, "_objective", failing)
+    with pytest.raises(ValueError, match="a fault"):
+        step.train_batch(0)
+    assert all(tensor.grad is None for tensor in step.model.parameters())
 
 
 def measured(step: Step) -> tuple[torch.Tensor, int]:

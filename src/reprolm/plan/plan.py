@@ -44,8 +44,8 @@ def plan(root: Path, params: Mapping[str, Any], *, vocab_size: int | None, secon
     device = chosen_device(params["threads"])
     load = os.getloadavg()[0]
     alone = process_bytes(device)
-    needed = memory(size.model, size.part.train, data.vocab_size, device)
-    speed = pace(size.part, device)
+    needed = memory(size.model, size.part.train, data.vocab_size, device, threads=params["threads"])
+    speed = pace(size.part, device, threads=params["threads"])
     horizon = _horizon(size, data)
     result: Plan = {
         "device": device.type,
