@@ -226,8 +226,8 @@ def test_whatever_a_step_is_made_of_it_resumes_to_the_bit(
 class Hungry(Step):
     """Has memory for two sequences."""
 
-    def _part(self, batch: Batch, rows: slice) -> dict[str, torch.Tensor]:
-        if len(batch.inputs[rows]) > 2:
+    def _part(self, batch: Batch, rows: range) -> dict[str, torch.Tensor]:
+        if len(rows) > 2:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
         return super()._part(batch, rows)
 
@@ -245,6 +245,13 @@ def test_out_of_memory_is_one_line_with_the_size_to_try(
     ) as caught:
         hungry(tmp_path, monkeypatch).fit()
     assert caught.value.exit is Exit.MEMORY
+
+
+def test_the_size_to_try_divides_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reprolm.train.loop.Step", Hungry)
+    config = run(tmp_path, batch_size=15, micro_batch_size=5)
+    with pytest.raises(ReprolmError, match=r"got 5 sequences at once; want .*micro_batch_size: 1, or"):
+        Trainer(config, tmp_path / "hungry", Memory()).fit()
 
 
 def test_where_it_may_halve_it_goes_on_with_the_same_tokens_a_step(

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from reprolm.config import divisors
 from reprolm.data.batches import Batch, Batches
 from reprolm.data.shards import Array
-from reprolm.errors import Exit, refuse
+from reprolm.errors import Exit, out_of_memory, refuse
 from reprolm.model.context import Trace
 from reprolm.model.transformer import Transformer
 from reprolm.optim.clip import clip
@@ -41,7 +42,7 @@ class Step:
         self.total = run.train.total_steps(self.tokens, self.batches.windows / run.train.batch_size)
         self.rows = run.world.rows(run.train.batch_size)
         """What this process takes of each batch."""
-        # a divisor of both: then parts are the same, with their dropout, however many processes there are
+        # a divisor of both: where a size is asked for, parts are the same for any number of processes
         asked = run.train.micro_batch_size or run.train.batch_size
         self.micro_batch_size = math.gcd(asked, len(self.rows))
         self.threads = SideBySide(shares(run, self.micro_batch_size))
@@ -71,7 +72,7 @@ class Step:
                 told = self._accumulated(step)
                 break
             except (RuntimeError, MemoryError) as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 self._go_on_smaller(error)
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
@@ -165,12 +166,14 @@ class Step:
         self.threads = SideBySide(shares(self.run, self.micro_batch_size))
 
     def _go_on_smaller(self, error: Exception) -> None:
-        """Goes on with parts of half the size.
+        """Goes on with parts of at most half the size.
 
         Raises:
             ReprolmError: that is not wanted, or a part is a single sequence already (exit 71).
         """
-        smaller = self.micro_batch_size // 2
+        # the largest that may be asked for: one that divides the batch
+        half = self.micro_batch_size // 2
+        smaller = max((size for size in divisors(self.run.train.batch_size) if size <= half), default=0)
         if self.run.train.on_out_of_memory == "stop" or not smaller:
             want = f"train.micro_batch_size: {smaller}, or train.on_out_of_memory: halve"
             want = want if smaller else "a smaller model, or train.activation_checkpointing: true"
@@ -200,11 +203,3 @@ def _summed(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     for part in parts[1:]:
         told = {name: value + part[name] for name, value in told.items()}
     return told
-
-
-def _out_of_memory(error: Exception) -> bool:
-    # the CPU allocator has no error class of its own
-    words = ("can't allocate memory", "not enough memory")
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
-        word in str(error) for word in words
-    )
