@@ -1,6 +1,6 @@
 """Threads that each take a share of a batch, beside threads that share each operation, in turn.
 
-Run after `make repro`: `python benchmarks/threads.py [--busy 1]`, with so many other processes that want a core.
+Run after `make repro`: `python benchmarks/threads.py [--busy 1]`, with so many others that want a core.
 """
 
 import argparse
