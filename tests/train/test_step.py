@@ -241,7 +241,7 @@ def test_out_of_memory_is_one_line_with_the_size_to_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(
-        ReprolmError, match=r"needs more memory .*got 8 sequences at once; want .*: 4, or"
+        ReprolmError, match=r"needs more memory .*got 8 sequences at once; want 4, or"
     ) as caught:
         hungry(tmp_path, monkeypatch).fit()
     assert caught.value.exit is Exit.MEMORY
@@ -250,7 +250,7 @@ def test_out_of_memory_is_one_line_with_the_size_to_try(
 def test_the_size_to_try_divides_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reprolm.train.loop.Step", Hungry)
     config = run(tmp_path, batch_size=15, micro_batch_size=5)
-    with pytest.raises(ReprolmError, match=r"got 5 sequences at once; want .*micro_batch_size: 1, or"):
+    with pytest.raises(ReprolmError, match=r"got 5 sequences at once; want 1, or"):
         Trainer(config, tmp_path / "hungry", Memory()).fit()
 
 
