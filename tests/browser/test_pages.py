@@ -5,12 +5,15 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from reprolm.tracking.charts import CURVES, QUALITY
 from reprolm.tracking.view import COLUMNS
 from tests.browser.conftest import PATIENCE_MILLISECONDS, RATES
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MILLISECONDS)
 ROW = ".ag-center-cols-container .ag-row"
+LINE = ".js-plotly-plot .scatterlayer path.js-line"
+BAR = ".js-plotly-plot .barlayer .point"
 NAME = "a[href*='/runs/']"
 
 
@@ -39,14 +42,24 @@ def test_a_run_says_what_it_was_and_which_data_it_saw(page: Page) -> None:
     expect(page.get_by_text(re.compile("Training", re.IGNORECASE)).last).to_be_visible()
 
 
-def test_a_run_shows_its_curves(page: Page) -> None:
+def test_no_heading_of_the_table_is_cut_off(page: Page) -> None:
+    expect(page.locator(ROW)).to_have_count(len(RATES))
+    texts = page.locator(".ag-header-cell-text")
+    expect(texts.filter(has_text="train/best_validation_loss")).to_be_visible()
+    cut = "those => those.filter(each => each.scrollWidth > each.clientWidth).map(each => each.textContent)"
+    assert texts.evaluate_all(cut) == []
+
+
+def test_the_charts_of_a_run_begin_with_its_curves(page: Page) -> None:
     open_run(page)
     page.get_by_role("tab", name="Model metrics").click()
-    page.get_by_placeholder("Search metric charts").fill("/loss")
-    lines = page.locator(".js-plotly-plot .scatterlayer path.js-line")
-    expect(lines.first).to_be_visible()
-    steps = lines.first.get_attribute("d") or ""
-    assert len(re.findall("[LMHV,C]", steps)) > 5
+    lines = page.locator(LINE)
+    expect(lines).to_have_count(len(CURVES))
+    for line in lines.all():
+        assert len(re.findall("[LMHV,C]", line.get_attribute("d") or "")) > 5
+    expect(page.get_by_text("train/gradient_norm", exact=True)).to_be_visible()
+    page.get_by_text("evaluate/references", exact=False).first.click()
+    expect(page.locator(BAR).first).to_be_visible()
 
 
 def test_a_run_shows_its_report_and_its_pictures(page: Page) -> None:
@@ -70,6 +83,17 @@ def test_two_runs_are_compared(page: Page) -> None:
     expect(page.get_by_text("Comparing 2 Runs")).to_be_visible()
     for rate in RATES.values():
         expect(page.get_by_role("cell", name=str(rate), exact=True).first).to_be_visible()
+
+
+def test_the_charts_of_several_runs_are_curves_results_and_what_differs(page: Page, address: str) -> None:
+    expect(page.locator(ROW)).to_have_count(len(RATES))
+    page.goto(page.url + "&compareRunsMode=CHART")
+    expect(page.locator(LINE).nth(len(RATES))).to_be_visible()
+    page.set_viewport_size({"width": 1400, "height": 2200})
+    expect(page.locator(LINE)).to_have_count(len(CURVES) * len(RATES))
+    expect(page.locator(BAR)).to_have_count(len(QUALITY) * len(RATES))
+    expect(page.get_by_text("train.learning_rate", exact=True)).to_be_visible()
+    expect(page.get_by_text("train.steps", exact=True)).to_have_count(0)
 
 
 def test_a_choice_of_the_reader_stands(page: Page, address: str) -> None:

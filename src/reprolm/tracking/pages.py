@@ -12,11 +12,16 @@ from typing import Any
 from mlflow.server.fastapi_app import app as pages
 
 from reprolm.tracking.interface import OPENED
-from reprolm.tracking.view import remembered
+from reprolm.tracking.view import charts_of_a_run, remembered
 
+# the charts of each run are remembered apart, so that what to begin with is given when it is asked for
 SCRIPT = """<script>
 for (const [key, value] of Object.entries(%s))
   if (localStorage.getItem(key) === null) localStorage.setItem(key, value);
+const charts = %s, kept = Storage.prototype.getItem;
+Storage.prototype.getItem = function (key) {
+  return kept.call(this, key) ?? (/-RunPage-.*-model-chartUIState$/.test(key) ? charts : null);
+};
 if (["", "#/"].includes(location.hash)) location.hash = "#/experiments/%s/runs";
 </script>"""
 Message = MutableMapping[str, Any]
@@ -26,7 +31,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 def _script() -> str:
     experiment = os.environ.get(OPENED, "")
-    return SCRIPT % (json.dumps(remembered(experiment)), experiment) if experiment.isdigit() else ""
+    if not experiment.isdigit():
+        return ""
+    return SCRIPT % (json.dumps(remembered(experiment)), json.dumps(charts_of_a_run()), experiment)
 
 
 class _FirstPage:
