@@ -1,4 +1,4 @@
-"""Which charts MLflow's pages show at first: curves as lines, then what came of them; the rest is folded away.
+"""Which charts MLflow's pages show at first: curves as lines, then results; the rest is folded away.
 
 By itself MLflow makes one chart of each metric, sections in the order of the alphabet: bars of what was
 downloaded come first, curves far below. It draws a line where the last step of a metric is 1 or more.
@@ -16,6 +16,7 @@ CURVES = (
     "train/gradient_norm",
     "train/tokens_per_second",
 )
+Options = Mapping[str, Any]
 QUALITY = ("train/best_validation_loss", "evaluate/perplexity", "evaluate/bits_per_byte")
 DIFFERENCES = "differences"
 AXIS = {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""}
@@ -41,12 +42,12 @@ _DIFFERENCE = {
 }
 
 
-def _card(kind: str, section: str, name: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def _card(kind: str, section: str, name: str, options: Options | None = None) -> dict[str, Any]:
     known = {"uuid": f"{section}-{name}", "type": kind, "metricSectionId": section, "runsCountToCompare": 10}
     return {**known, "deleted": False, "isGenerated": False, "displayName": name, **(options or {})}
 
 
-def _metrics(kind: str, section: str, names: Iterable[str], options: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _cards(kind: str, section: str, names: Iterable[str], options: Options) -> list[dict[str, Any]]:
     return [_card(kind, section, name, {"metricKey": name, **options}) for name in names]
 
 
@@ -73,14 +74,14 @@ def _view(cards: Sequence[dict[str, Any]], sections: Sequence[str]) -> dict[str,
 def of_run() -> dict[str, Any]:
     """The state of the charts of one run."""
     axis = {"autoRefreshEnabled": True, "globalLineChartConfig": AXIS}
-    return {**_view(_metrics("LINE", "curves", CURVES, _LINE), ["curves"]), **axis}
+    return {**_view(_cards("LINE", "curves", CURVES, _LINE), ["curves"]), **axis}
 
 
 def of_several() -> dict[str, Any]:
     """That of the chart view of several runs: curves, the numbers that judge them, a table of differences."""
     cards = [
-        *_metrics("LINE", "curves", CURVES, _LINE),
-        *_metrics("BAR", "results", QUALITY, {}),
+        *_cards("LINE", "curves", CURVES, _LINE),
+        *_cards("BAR", "results", QUALITY, {}),
         _card("DIFFERENCE", DIFFERENCES, "What differs", _DIFFERENCE),
     ]
     return _view(cards, ["curves", "results", DIFFERENCES])
