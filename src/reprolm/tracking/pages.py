@@ -4,6 +4,7 @@ MLflow 3 has two sets of pages and keeps the choice in the browser; who has not 
 loads this module as an app of its own (`mlflow ui --app-name reprolm`), in the server's process.
 """
 
+import gc
 import json
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -24,6 +25,10 @@ Storage.prototype.getItem = function (key) {
 };
 if (["", "#/"].includes(location.hash)) location.hash = "#/experiments/%s/runs";
 </script>"""
+# a table of a hundred runs is 20,000 objects that live for one answer; by default the collector looks through
+# them again and again, for more than half of the time
+gc.freeze()
+gc.set_threshold(100_000, 20, 100)
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]

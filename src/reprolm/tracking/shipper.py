@@ -17,7 +17,7 @@ from pathlib import Path
 import reprolm
 from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.store import locked, prune
-from reprolm.tracking.destination import Destination, connect, installed, uri
+from reprolm.tracking.destination import Destination, connect, installed, survey, uri
 from reprolm.tracking.ending import Ending
 from reprolm.tracking.identity import redacted
 from reprolm.tracking.location import executions
@@ -137,6 +137,7 @@ class Shipping:
             time.sleep(pause * random.uniform(0.8, 1.0))  # noqa: S311 - so that many do not come at once
         if not swept:
             self.sweep()
+        survey(self._root)
 
     def sweep(self) -> bool:
         """Sends what earlier executions of this machine left, newest first; removes old ones."""
