@@ -4,7 +4,9 @@ Who opens them with `reprolm ui` finds it set in the browser; a team's own serve
 tag of the experiment that a link names. What a reader has chosen stands.
 """
 
+import base64
 import json
+import zlib
 from typing import TYPE_CHECKING
 
 from reprolm.tracking import charts
@@ -56,7 +58,9 @@ STATE = {
     "globalLineChartConfig": charts.AXIS,
     **charts.of_several(),
 }
-TAGS = {KIND: "custom_model_development", TAG: json.dumps(STATE)}
+# as MLflow itself writes a long one: servers of before take 5,000 letters
+PACKED = "deflate;" + base64.b64encode(zlib.compress(json.dumps(STATE).encode())).decode()
+TAGS = {KIND: "custom_model_development", TAG: PACKED}
 
 
 def address(experiment: str) -> str:
