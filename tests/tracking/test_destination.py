@@ -1,10 +1,13 @@
+import contextlib
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
+from mlflow.entities import Metric
 
 from reprolm.errors import Exit, ReprolmError
-from reprolm.tracking.destination import Destination, connect, experiment, uri
+from reprolm.tracking.destination import Destination, connect, experiment, survey, uri
 from tests.tracking.conftest import SETTINGS
 
 
@@ -63,3 +66,19 @@ def test_files_of_runs_lie_in_the_repository_wherever_the_process_works(
     again.client.log_text(run.info.run_id, "text", "a.txt")
     assert [path.name for path in (repository / "mlruns").rglob("*.txt")] == ["a.txt"]
     assert not list(elsewhere.iterdir())
+
+
+def test_a_store_that_was_surveyed_finds_a_curve_by_its_run(repository: Path, to: Destination) -> None:
+    for _ in range(3):
+        run = to.client.create_run(to.experiment).info.run_id
+        for key in ("train/loss", "validation/loss"):
+            to.client.log_batch(run, [Metric(key, 1.0, step, step) for step in range(300)])
+    asked = "explain query plan select value from metrics where key = 'train/loss' and run_uuid = 'x'"
+
+    def plan() -> str:
+        with contextlib.closing(sqlite3.connect(repository / "mlflow.db")) as store:
+            return str(store.execute(asked).fetchall())
+
+    assert "autoindex" in plan(), "this test cannot fail"
+    survey(repository)
+    assert "index_metrics_run_uuid" in plan()

@@ -8,6 +8,7 @@ import contextlib
 import importlib.util
 import os
 import re
+import sqlite3
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "reprolm"
+SURVEYED_ROWS = 1000
 ENVIRONMENT = {
     # retries are ours: MLflow's own block for minutes (spec: seven, up to two minutes each)
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -72,6 +74,17 @@ def experiment(root: Path) -> str:
             want = '[mlflow] experiment = "a name"'
             raise refuse(str(path), "is not right", got=error, want=want, exit=Exit.PARAMETERS) from error
     return str(name or EXPERIMENT)
+
+
+def survey(root: Path) -> None:
+    """Has SQLite look at how its tables are filled: else it reads a curve of all runs for that of one."""
+    address = uri(root)
+    path = address.removeprefix("sqlite:///")
+    if path == address or not Path(path).is_file():
+        return
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, timeout=1)) as store:
+        store.execute(f"pragma analysis_limit = {SURVEYED_ROWS}")
+        store.execute("analyze")
 
 
 def connect(root: Path) -> Destination:
