@@ -53,11 +53,11 @@ def recreate(root: Path, word: str, into: Path | None, *, anyway: bool = False) 
         environment.refuse_other(run.tags)
     commit, patch = clone.commit_of(run, root), clone.patch_of(run)
     place = into or root.parent / f"{root.name}-{run.id[:SHORT]}"
-    workspace = clone.make(root, place, commit, patch)
-    print(f"recreate: {run.name} in {place}")
-    print(f"recreate: commit {commit[:DIGITS]}, {len(patch):,} bytes of uncommitted changes")
-    clone.compare_files(workspace, run.tags)
-    _bring_text(run, root, workspace)
+    with clone.made(root, place, commit, patch) as workspace:
+        print(f"recreate: {run.name} in {place}")
+        print(f"recreate: commit {commit[:DIGITS]}, {len(patch):,} bytes of uncommitted changes")
+        clone.compare_files(workspace, run.tags)
+        _bring_text(run, root, workspace)
     for line in environment.differences(run.tags):
         print(f"recreate: note: {line}")
     failed = _repro(workspace, run)

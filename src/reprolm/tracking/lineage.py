@@ -4,11 +4,11 @@ import hashlib
 import importlib.metadata
 import os
 import platform
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from reprolm.store import file_sha256
+from reprolm.tracking import git
 
 FILES = {
     "params.yaml": "digest.params.yaml",
@@ -28,17 +28,8 @@ LEFT_OUT = "git.dirty_left_out"
 """The tag that tells why the uncommitted changes of a run are not kept, or not all of them."""
 
 
-def _git(*words: str) -> bytes:
-    """What git says, nothing where it cannot; it must not write the index beside the user's own git."""
-    environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
-    try:
-        return subprocess.run(["git", *words], capture_output=True, env=environment, check=False).stdout
-    except OSError:
-        return b""
-
-
 def _word(*words: str) -> str:
-    return _git(*words).decode(errors="replace").strip()
+    return git.said(*words).decode(errors="replace").strip()
 
 
 def uncommitted() -> tuple[bytes, str]:
@@ -46,13 +37,13 @@ def uncommitted() -> tuple[bytes, str]:
 
     New files of the code are in it, the first hundred of them.
     """
-    patch = _git("diff", "HEAD", "--binary", "--", ".", *(f":(exclude){name}" for name in WRITTEN))
-    new = _git("ls-files", "--others", "--exclude-standard", "-z", "--", *CODE).decode(
+    patch = git.said(*git.PATCH, "HEAD", "--", ".", *(f":(exclude){name}" for name in WRITTEN))
+    new = git.said("ls-files", "--others", "--exclude-standard", "-z", "--", *CODE).decode(
         errors="surrogateescape"
     )
     names = sorted(filter(None, new.split("\0")))
     for name in names[:MOST_NEW_FILES]:
-        patch += _git("diff", "--binary", "--no-index", "--", os.devnull, name)
+        patch += git.said(*git.PATCH, "--no-index", "--", os.devnull, name)
     many = len(names) > MOST_NEW_FILES
     return patch, f"{len(names) - MOST_NEW_FILES} of {len(names)} new files" if many else ""
 
