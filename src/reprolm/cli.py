@@ -33,9 +33,9 @@ def _describe() -> None:
 
 def _root() -> Path:
     """The repository, from whichever folder of it."""
-    from reprolm.tracking.location import root
+    from reprolm.tracking.location import repository
 
-    return root()
+    return repository()
 
 
 @app.command()

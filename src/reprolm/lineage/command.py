@@ -9,9 +9,9 @@ Run = Annotated[str, typer.Argument(help="the id of a run, its beginning, its na
 
 
 def _root() -> Path:
-    from reprolm.tracking.location import root
+    from reprolm.tracking.location import repository
 
-    return root()
+    return repository()
 
 
 def recreate(

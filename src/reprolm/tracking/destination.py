@@ -9,14 +9,15 @@ import importlib.util
 import os
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reprolm.errors import Exit, refuse
+from reprolm.errors import Exit, classified, refuse
 from reprolm.store import locked, patiently
 from reprolm.tracking import view
-from reprolm.tracking.location import PRIVATE
+from reprolm.tracking.identity import redacted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,6 +30,8 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
+ITS_PACKAGES = ("mlflow", "sqlalchemy", "alembic", "requests", "urllib3")
+"""Whose errors are those of a store."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,41 @@ def experiment(root: Path) -> str:
     return str(name or EXPERIMENT)
 
 
+def answered(error: Exception) -> bool:
+    """Whether the store refused what it was asked for, rather than being away."""
+    return getattr(error, "error_code", "INTERNAL_ERROR") not in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
+
+
+@contextlib.contextmanager
+def asking(root: Path) -> Iterator[None]:
+    """While the store is asked: its errors become one line (exit 69)."""
+    try:
+        yield
+    except Exception as error:
+        its_own = isinstance(error, OSError) or type(error).__module__.partition(".")[0] in ITS_PACKAGES
+        if not its_own or classified(error):
+            raise
+        what = "refuses" if answered(error) else "does not answer"
+        got = redacted((str(error).strip() or type(error).__name__).splitlines()[0])
+        raise refuse(redacted(uri(root)), what, got=got, exit=Exit.NETWORK) from error
+
+
 def connect(root: Path) -> Destination:
     """A client of the store, which is made first where there is none.
 
     Raises:
+        ReprolmError: MLflow is not installed (exit 66), or the store does not answer (69).
+    """
+    with asking(root):
+        return reach(root)
+
+
+def reach(root: Path) -> Destination:
+    """As `connect`, for who wants to know why a store does not answer.
+
+    Raises:
         ReprolmError: MLflow is not installed (exit 66).
-        MlflowException: the store does not answer.
+        Exception: that of MLflow or SQLAlchemy.
     """
     if not installed():
         raise refuse("mlflow", "is not installed", want="pip install mlflow", exit=Exit.MISSING)
@@ -88,11 +120,20 @@ def connect(root: Path) -> Destination:
     from mlflow import MlflowClient
 
     address = uri(root)
-    local = address.startswith("sqlite:")
-    # two first users of a new database crash each other: MLflow creates its tables without a lock
-    with locked(root / PRIVATE / "mlflow", wait=patiently) if local else contextlib.nullcontext():
+    with _first_use(address):
         client = MlflowClient(tracking_uri=address)
-        return Destination(client, _experiment_id(client, experiment(root), root if local else None))
+        local = root if address.startswith("sqlite:") else None
+        return Destination(client, _experiment_id(client, experiment(root), local))
+
+
+def _first_use(address: str) -> contextlib.AbstractContextManager[None]:
+    """Holds a database alone, from whichever repository it is used: MLflow creates its tables unlocked."""
+    if not address.startswith("sqlite:"):
+        return contextlib.nullcontext()
+    from sqlalchemy.engine import make_url
+
+    name = make_url(address).database
+    return locked(Path(f"{name}.lock"), wait=patiently) if name else contextlib.nullcontext()
 
 
 def _experiment_id(client: "MlflowClient", name: str, root: Path | None) -> str:
