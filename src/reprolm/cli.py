@@ -88,9 +88,7 @@ def sync() -> None:
 
 @app.command()
 def verify(
-    one: Annotated[
-        str | None, typer.Argument(help="a run of MLflow, a folder, a git revision or DVC experiment")
-    ] = None,
+    one: Annotated[str | None, typer.Argument(help="a run, a folder, or a git revision")] = None,
     other: Annotated[str | None, typer.Argument(help="what to compare it with; this workspace")] = None,
     deep: Annotated[bool, typer.Option("--deep", help="rehashes all that DVC believes unread")] = False,
 ) -> None:
@@ -150,7 +148,7 @@ def sweep(
 
 @app.command()
 def compare(
-    runs: Annotated[list[str], typer.Argument(help="ids or names of runs, 'seed=*', or a filter of MLflow")],
+    runs: Annotated[list[str], typer.Argument(help="runs as for lineage, 'seed=*', or a filter of MLflow")],
     out: Annotated[Path | None, typer.Option(help="the page; otherwise reports/compare.html")] = None,
 ) -> None:
     """Shows runs beside each other: what differs, numbers, curves, samples; a table and a page."""

@@ -14,8 +14,9 @@ from reprolm.compare.figures import apart, look
 from reprolm.compare.page import continuations, render, sampled
 from reprolm.compare.result import compared
 from reprolm.compare.runs import Compared, Curve, _without_pause, gathered
-from reprolm.compare.select import all_runs, selected
+from reprolm.compare.select import selected
 from reprolm.compare.table import table
+from reprolm.tracking.runs import all_runs
 from tests.compare.conftest import Store
 
 

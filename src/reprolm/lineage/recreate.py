@@ -8,11 +8,12 @@ from pathlib import Path
 
 from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.lineage import clone, environment, text
-from reprolm.lineage.runs import SHORT, Found, found
+from reprolm.lineage.runs import Found, found
 from reprolm.store import directory_digest, verified
 from reprolm.tracking.completion import locked_stages
 from reprolm.tracking.pipeline import STEPS
 from reprolm.tracking.record import KEPT_LOCK, RECREATES
+from reprolm.tracking.runs import SHORT
 
 MODEL = "train"
 DIGITS = 12

@@ -7,11 +7,12 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from reprolm.lineage.runs import SHORT, Found, found
+from reprolm.lineage.runs import Found, found
 from reprolm.report import lineage
 from reprolm.report.lineage import OUTPUTS, Node, Output
 from reprolm.store import publish_file
 from reprolm.tracking.pipeline import CLOSING
+from reprolm.tracking.runs import SHORT
 
 DIGITS = 12
 GIVEN = {

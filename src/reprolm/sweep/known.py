@@ -21,16 +21,21 @@ def _git(root: Path, *words: str) -> str:
     return git(*words, at=root).decode(errors="surrogateescape")
 
 
+def commit(root: Path) -> str:
+    """That which is checked out."""
+    return _git(root, "rev-parse", "HEAD").strip()
+
+
 def finished(root: Path) -> dict[str, str]:
     """The experiments of the current commit, as `dvc exp list` has them: name to commit."""
-    head = _git(root, "rev-parse", "HEAD").strip()
+    head = commit(root)
     lines = _git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
     found = {}
     for line in lines:
-        commit, reference = line.split(" ", 1)
+        made, reference = line.split(" ", 1)
         match = REFERENCE.fullmatch(reference)
         if match and match[1] + match[2] == head:
-            found[match[3]] = commit
+            found[match[3]] = made
     return found
 
 
