@@ -86,6 +86,27 @@ def test_the_patch_is_the_same_whatever_its_user_has_told_git(
     assert (repository / "src/new.py").read_text() == "new\n"
 
 
+def test_the_code_has_one_digest_whichever_commit_and_parameters_it_is_run_with(repository: Path) -> None:
+    def digest() -> str:
+        return lineage()[0]["digest.code"]
+
+    first = digest()
+    for name in ("params.yaml", "metrics/train.json", "dvc.lock"):
+        (repository / name).write_text("other\n")
+    assert digest() == first
+    git("commit", "-qam", "results")
+    assert digest() == first
+    (repository / "src/model.py").write_text("changed\n")
+    edited = digest()
+    git("commit", "-qam", "code")
+    assert digest() == edited != first
+    (repository / "src/näw.py").write_text("new\n")
+    assert digest() not in (first, edited)
+    (repository / "src/näw.py").unlink()
+    (repository / "dvc.yaml").write_text("stages: {}\n")
+    assert digest() not in (first, edited)
+
+
 def test_changes_that_are_too_many_are_not_kept_and_that_is_said(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-from reprolm.store import file_sha256
+from reprolm.store import digest, file_sha256
 from reprolm.tracking import git
 
 FILES = {
@@ -22,6 +22,7 @@ PACKAGES = (*NUMERIC[1:], "dvc", "mlflow")
 WRITTEN = ("dvc.lock", "metrics", "plots")
 # new files that git does not know yet belong to the source only where code lies
 CODE = ("src", "stages")
+PIPELINE = "dvc.yaml"
 MOST_NEW_FILES = 100
 MOST_PATCH_BYTES = 10_000_000
 LEFT_OUT = "git.dirty_left_out"
@@ -46,6 +47,17 @@ def uncommitted() -> tuple[bytes, str]:
         patch += git.said(*git.PATCH, "--no-index", "--", os.devnull, name)
     many = len(names) > MOST_NEW_FILES
     return patch, f"{len(names) - MOST_NEW_FILES} of {len(names)} new files" if many else ""
+
+
+def code() -> str:
+    """The sha256 of what computes: code and pipeline as they lie here, committed or not; "" without git.
+
+    Commits may differ in results and documents alone, and the changes that no commit has hold parameters.
+    """
+    listed = git.said("ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", *CODE, PIPELINE)
+    names = sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
+    found = {ascii(name): file_sha256(Path(name)) for name in names if Path(name).is_file()}
+    return digest(found) if found else ""
 
 
 def _processor() -> str:
@@ -87,6 +99,7 @@ def lineage() -> tuple[dict[str, str], bytes]:
         "git.branch": _word("symbolic-ref", "--quiet", "--short", "HEAD"),
         "git.dirty_sha256": hashlib.sha256(patch).hexdigest() if patch else "",
         LEFT_OUT: left_out,
+        "digest.code": code(),
         **{tag: file_sha256(Path(name)) for name, tag in FILES.items() if Path(name).is_file()},
         **lineage_of_machine(),
     }
