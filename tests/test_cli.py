@@ -85,6 +85,15 @@ def test_a_command_in_a_folder_that_is_no_repository_is_refused_and_writes_nothi
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("words", ["compare a b", "lineage latest"])
+def test_a_folder_is_no_page(tmp_path: Path, words: str) -> None:
+    (tmp_path / ".dvc").mkdir()
+    done = reprolm(*words.split(), "--out", str(tmp_path), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_doctor_works_where_nothing_is_found(tmp_path: Path) -> None:
     done = reprolm("doctor", cwd=tmp_path, path=str(tmp_path))
     assert done.returncode == 0

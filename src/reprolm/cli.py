@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from reprolm.errors import guarded
+from reprolm.lineage.command import Page
 from reprolm.lineage.command import install as install_lineage
 from reprolm.registry.command import install as install_registry
 
@@ -149,7 +150,7 @@ def sweep(
 @app.command()
 def compare(
     runs: Annotated[list[str], typer.Argument(help="runs as for lineage, 'seed=*', or a filter of MLflow")],
-    out: Annotated[Path | None, typer.Option(help="the page; otherwise reports/compare.html")] = None,
+    out: Page = None,
 ) -> None:
     """Shows runs beside each other: what differs, numbers, curves, samples; a table and a page."""
     from reprolm.compare.command import compare as compare_runs

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reprolm.errors import Exit, classified, refuse
+from reprolm.errors import Exit, refuse
 from reprolm.store import locked, patiently
 from reprolm.tracking import view
 from reprolm.tracking.identity import redacted
@@ -30,8 +30,9 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
-ITS_PACKAGES = ("mlflow", "sqlalchemy", "alembic", "requests", "urllib3")
-"""Whose errors are those of a store."""
+ITS_PACKAGES = ("mlflow", "sqlalchemy", "alembic", "requests", "urllib3", "botocore", "boto3")
+ITS_ERRORS = (ConnectionError, TimeoutError, FileExistsError, NotADirectoryError)
+"""The errors of a store: by the package that they are of, and those of its place."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ def asking(root: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        its_own = isinstance(error, OSError) or type(error).__module__.partition(".")[0] in ITS_PACKAGES
-        if not its_own or classified(error):
+        package = type(error).__module__.partition(".")[0]
+        if package not in ITS_PACKAGES and not isinstance(error, ITS_ERRORS):
             raise
         what = "refuses" if answered(error) else "does not answer"
         got = redacted((str(error).strip() or type(error).__name__).splitlines()[0])
