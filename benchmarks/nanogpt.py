@@ -102,7 +102,7 @@ def ours(folder: Path, changes: dict[str, Any], seed: int) -> Arm:
     model = section({"model": raw["model"] | changes.get("model", {})}, "model", ModelConfig)
     train = section({"train": raw["train"] | changes.get("train", {})}, "train", TrainConfig)
     splits = [Tokens(folder / "tokens", name) for name in ("train", "validation")]
-    run = Run(model, train, seed, splits[0], splits[1], device(THREADS))
+    run = Run(model, train, seed, splits[0], splits[1], device(THREADS), threads=THREADS)
     trainer = Trainer(run, Path(tempfile.mkdtemp(dir=folder)), Nobody())
 
     def step() -> None:
@@ -132,6 +132,13 @@ def prepare(folder: Path, text: Path) -> None:
     build(section({"data": data}, "data", DataConfig), folder / "corpus", folder)
     train(section(raw, "tokenizer", TokenizerConfig), folder / "corpus", folder / "tokenizer")
     encode(section(raw, "encode", EncodeConfig), folder / "corpus", folder / "tokenizer", folder / "tokens")
+
+
+def preset_steps() -> int:
+    """The steps of the preset `shakespeare_cpu`."""
+    from reprolm.config import read_params
+
+    return int(read_params(ROOT / "presets" / "shakespeare_cpu.yaml")["train"]["steps"])
 
 
 def work(name: str, folder: Path, place: str, seed: int) -> None:
@@ -207,9 +214,7 @@ def speed(folder: Path, place: str, rounds: int) -> None:
 
 def quality(folder: Path, place: str, seeds: list[int]) -> None:
     """Prints the table of losses, and what the steps took."""
-    from reprolm.config import read_params
-
-    steps = int(read_params(ROOT / "presets" / "shakespeare_cpu.yaml")["train"]["steps"])
+    steps = preset_steps()
     print("| seed | arm | steps | seconds | held-out loss, nats |\n|---|---|---|---|---|")
     for seed in seeds:
         arms = {name: Worker(name, folder, place, seed) for name in ("nanoGPT", "shakespeare_cpu")}

@@ -6,7 +6,7 @@ from pathlib import Path
 import _stage
 from reprolm.distributed.ranks import place
 from reprolm.model.config import ModelConfig
-from reprolm.store import directory_digest, publish_json, verified
+from reprolm.store import directory_digest, verified
 from reprolm.tracking.forensics import decoder
 from reprolm.tracking.stage import Stage
 from reprolm.train.config import TrainConfig
@@ -34,10 +34,11 @@ def main(stage: Stage) -> None:
     directory = stage.checkpoints / key
     with together(directory, train.processes, on) as world:
         if world.leads:
-            publish_json(directory / "fingerprint.json", bits)
-        run = Run(model, train, seed, training, validation, on, world)
+            finished.begin(directory, bits)
+        run = Run(model, train, seed, training, validation, on, world, threads)
         trainer = Trainer(run, directory, stage, decoder(TOKENIZER, training.tokenizer_digest))
         began, since = trainer.state.step, time.monotonic()
+        stage.horizon(trainer.step.total)
         with stage.shown_if_it_fails(trainer.forensics):
             trainer.fit()
         if not world.leads:
@@ -46,7 +47,6 @@ def main(stage: Stage) -> None:
         stage.metrics(numbers(trainer))
         publish(trainer, CURVE, RECORD, MODEL)
         finished.mark(directory, directory_digest(MODEL))
-        finished.remove(directory.parent, but=directory)
     if began == 0:
         stage.took(took)
     stage.tags(device=bits["device"], resumed_from_step=began, **trainer.step.shape)

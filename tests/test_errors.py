@@ -21,7 +21,9 @@ def raising(error: BaseException) -> int:
         (Stopped(Exit.TERMINATED), 143),
         (KeyboardInterrupt(), 130),
         (MemoryError(), 71),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."), 71),
         (OSError(errno.ENOSPC, "No space left", "/x"), 74),
+        (OSError(errno.EFBIG, "File too large", "/x"), 74),
         (ValueError("a fault"), 70),
     ],
 )

@@ -42,7 +42,7 @@ def test_a_torn_last_line_is_cut_off_before_the_next_record(tmp_path: Path, cut:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 255))
-def test_a_damaged_byte_ends_reading_before_it(
+def test_a_damaged_byte_costs_the_records_whose_lines_it_is_in_and_no_more(
     tmp_path_factory: pytest.TempPathFactory, at: int, flip: int
 ) -> None:
     path = written(tmp_path_factory.mktemp("journal") / "j")
@@ -50,8 +50,11 @@ def test_a_damaged_byte_ends_reading_before_it(
     content[at % len(content)] ^= flip
     path.write_bytes(content)
     found = read(path)[0]
-    assert found == RECORDS[: len(found)]
-    assert len(found) < len(RECORDS)
+    assert found == [record for record in RECORDS if record in found]
+    # a line break that is lost makes one line of two
+    assert len(RECORDS) - 2 <= len(found) < len(RECORDS)
+    Journal(path).close()
+    assert read(path)[0] == found
 
 
 def test_a_long_journal_is_read_in_pieces(tmp_path: Path) -> None:
@@ -72,10 +75,3 @@ def test_numbers_that_are_not_finite_are_kept(tmp_path: Path) -> None:
     with Journal(tmp_path / "j") as journal:
         journal.append({"loss": float("inf")})
     assert read(tmp_path / "j")[0] == [{"loss": float("inf")}]
-
-
-def test_a_rewritten_journal_goes_on(tmp_path: Path) -> None:
-    with Journal(written(tmp_path / "j")) as journal:
-        journal.rewrite(RECORDS[:3])
-        journal.append({"step": 3})
-    assert read(tmp_path / "j")[0] == [*RECORDS[:3], {"step": 3}]

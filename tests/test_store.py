@@ -1,5 +1,6 @@
 """Publishing: whole or not at all, whatever the instant of a kill."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -183,3 +184,16 @@ def test_a_lock_is_freed_with_its_holder(tmp_path: Path) -> None:
         pass
     with locked(tmp_path / "d"):
         pass
+
+
+def test_a_disk_that_is_full_is_told_by_name_and_left_no_fuller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        publish_file(tmp_path / "a.txt", "text")
+    assert str(caught.value.filename).startswith(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []

@@ -64,10 +64,15 @@ def plan(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    unlock: Annotated[bool, typer.Option(help="first free outputs of DVC whose user has ended")] = False,
+) -> None:
     """Looks at what reprolm needs of this machine, and says what to type where something is missing."""
+    from reprolm import busy
     from reprolm.doctor import report
 
+    if unlock:
+        busy.unlock(_root())
     report()
 
 

@@ -22,7 +22,7 @@ VARIABLES = (
 """What in the environment chooses other code paths."""
 
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 """Settings of glibc's `mallopt`."""
 
 
@@ -30,12 +30,14 @@ def _keep_memory() -> None:
     """Keeps large blocks that were freed.
 
     glibc gives them back to the system and gets them again, page by page, at every step: a third of the
-    time of a small model with a vocabulary of 4,096 (`benchmarks/memory.py`). It changes no bits.
+    time of a small model with a vocabulary of 4,096 (`benchmarks/memory.py`). It changes no bits. One heap
+    serves all threads: what one has freed, another takes.
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)
         library.mallopt(M_MMAP_MAX, 0)
         library.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        library.mallopt(M_ARENA_MAX, 1)
 
 
 def device(threads: int, index: int = 0) -> torch.device:

@@ -115,6 +115,17 @@ def dvc_settings() -> Finding:
     return Finding("dvc settings", f"{', '.join(on)} on" if on else "as they should be", remedy)
 
 
+def busy() -> Finding:
+    """Outputs that DVC takes for in use by a process that has ended."""
+    from reprolm.busy import problem
+    from reprolm.tracking.location import root
+
+    found = problem(root())
+    return Finding(
+        "outputs in use", found or "by nobody who has ended", "reprolm doctor --unlock" if found else ""
+    )
+
+
 def unfinished() -> Finding:
     """Checkpoints of trainings that were killed and never begun again."""
     from reprolm.lineage.leftovers import leftovers
@@ -136,6 +147,7 @@ LOOKS: tuple[Callable[[], Finding], ...] = (
     git_identity,
     leaks,
     dvc_settings,
+    busy,
     unfinished,
 )
 

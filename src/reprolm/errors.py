@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Self
 
 LONGEST_VALUE = 80
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EFBIG}
+"""What the system says of a disk that cannot be written."""
 LINE = "reprolm: error: "
 """How a line that tells an error begins."""
 
@@ -91,18 +93,21 @@ def classified(error: BaseException) -> ReprolmError | None:
     """The user-facing form of errors that the system raises under us."""
     if isinstance(error, ReprolmError):
         return error
-    if isinstance(error, OSError) and error.errno in {
-        errno.ENOSPC,
-        errno.EDQUOT,
-        errno.EROFS,
-        errno.EIO,
-        errno.EACCES,
-    }:
+    if isinstance(error, OSError) and error.errno in DISK:
         path = str(error.filename or "disk")
         return refuse(path, "cannot be written or read", got=error.strerror, exit=Exit.STORAGE)
-    if isinstance(error, MemoryError):
-        return refuse("memory", "exhausted", want="a smaller model or batch", exit=Exit.MEMORY)
+    if out_of_memory(error):
+        want = "a smaller model or batch: reprolm plan tells what a run needs"
+        return refuse("memory", "exhausted", want=want, exit=Exit.MEMORY)
     return None
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory has run out, that of this machine or of its GPU."""
+    # torch, which is not imported for this, has a class for GPUs and none for the CPU
+    words = ("can't allocate memory", "not enough memory")
+    torchs = isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+    return torchs or isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
 
 
 def guarded(function: Callable[[], None]) -> int:

@@ -1,10 +1,10 @@
-"""An append-only file of checksummed records: what a killed process wrote is kept, a torn last line cut off.
+"""An append-only file of checksummed records: what a killed process wrote is kept, a torn last line cut off,
+a damaged one passed over.
 
 One record is one line, `<crc32 of the JSON, 8 hex digits> <JSON>`, appended with a single `write`.
 """
 
 import errno
-import itertools
 import json
 import os
 import zlib
@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from reprolm.store import publish_file, step
+from reprolm.store import step
 
 PREFIX = 9
 
@@ -26,9 +26,7 @@ def _line(record: dict[str, Any]) -> bytes:
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
-    """The record of a whole and undamaged line, else None."""
-    if not line.endswith(b"\n") or len(line) <= PREFIX:
-        return None
+    """The record of an undamaged line, else None."""
     body = line[PREFIX:-1]
     if line[:PREFIX] != b"%08x " % zlib.crc32(body):
         return None
@@ -39,35 +37,32 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
 def read(path: Path, offset: int = 0, most: int | None = None) -> tuple[list[dict[str, Any]], int]:
     """The records from byte `offset` on, at most so many, and the offset behind the last.
 
-    Reading stops at a damaged line.
+    A damaged line is passed over; reading stops at a last one that is not whole.
     """
     records: list[dict[str, Any]] = []
     if not path.is_file():
         return records, offset
     with path.open("rb") as file:
         file.seek(offset)
-        for line in itertools.islice(file, most):
-            record = _parsed(line)
-            if record is None:
+        for line in file:
+            if len(records) == most or not line.endswith(b"\n"):
                 break
-            records.append(record)
             offset += len(line)
+            if (record := _parsed(line)) is not None:
+                records.append(record)
     return records, offset
 
 
 class Journal:
-    """Appends records to `path`; what follows the last undamaged record there is cut off first."""
+    """Appends records to `path`; a last line there that is not whole is cut off first."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._file = self._opened()
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         _, end = read(path)
         if os.fstat(self._file).st_size > end:
             os.ftruncate(self._file, end)
-
-    def _opened(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
 
     def append(self, record: dict[str, Any]) -> None:
         """Adds one record; it survives a kill of this process at once, a power cut after `sync`."""
@@ -75,12 +70,6 @@ class Journal:
         line = _line(record)
         if os.write(self._file, line) < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
-
-    def rewrite(self, records: list[dict[str, Any]]) -> None:
-        """Keeps just `records`: a resumed run drops what came after the checkpoint it starts from."""
-        publish_file(self.path, b"".join(map(_line, records)))
-        self.close()
-        self._file = self._opened()
 
     def sync(self) -> None:
         """Makes every record durable."""

@@ -71,11 +71,19 @@ def _sync_directory(path: Path) -> None:
 def _created(path: Path) -> Iterator[IO[bytes]]:
     """A new file, never through a link, durable when the block ends."""
     step("create")
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666), "wb") as file:
-        yield file
-        step("flush")
-        file.flush()
-        os.fsync(file.fileno())
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            step("flush")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        # a full disk is left no fuller, and told by the name of what did not fit
+        path.unlink(missing_ok=True)
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise
 
 
 def _write(path: Path, content: bytes) -> None:

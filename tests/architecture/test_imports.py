@@ -8,7 +8,7 @@ import pytest
 
 from tests.architecture.closure import PACKAGE, ROOT, imported
 
-FOUNDATION = {"errors", "seeds", "progress", "processes", "quantities"}
+FOUNDATION = {"errors", "seeds", "progress", "processes", "quantities", "threads"}
 BELOW = FOUNDATION | {"config", "store", "journal", "device", "distributed"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
@@ -16,6 +16,7 @@ ALLOWED: dict[str, set[str]] = {
     "progress": set(),
     "processes": {"errors"},
     "quantities": set(),
+    "threads": set(),
     "config": {"errors"},
     "device": {"errors"},
     "distributed": {"config", "errors", "seeds", "store"},

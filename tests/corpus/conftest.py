@@ -20,7 +20,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.ranges.append(self.headers.get("Range"))
-        name = self.path.partition("?")[0].strip("/").replace("-", "_")
+        name = self.path.partition("?")[0].strip("/").partition("/")[0].replace("-", "_")
         getattr(self, f"answer_{name}")(len(self.server.ranges))
 
     def send(self, body: bytes, status: int = 200, promised: int | None = None, **headers: str) -> None:
@@ -88,6 +88,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer_to_file(self, count: int) -> None:
         self.send(b"", 302, Location="file:///etc/passwd")
+
+    def answer_to_inside(self, count: int) -> None:
+        self.send(b"", 302, Location="http://inside:1/secret")
 
     def answer_endless(self, count: int) -> None:
         self.send(BODY * 4)

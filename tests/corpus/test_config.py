@@ -24,6 +24,8 @@ SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
         ("url", {"sha256": "ABC"}, "data.url.sha256: .*64 lowercase hex digits"),
         ("url", {"bytes": 0}, "data.url.bytes: .*greater than 0"),
         ("files", {"path": ""}, "data.files.path"),
+        ("files", {"glob": "../other/*.txt"}, "data.files.glob: leaves the folder"),
+        ("files", {"glob": "/etc/*"}, "data.files.glob: leaves the folder"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_parameter(group: str, values: dict[str, Any], told: str) -> None:

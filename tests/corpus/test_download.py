@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reprolm.corpus.download import TRIES, Wanted, download, shown_url
+from reprolm.corpus.download import TRIES, Wanted, _inside, download, shown_url
 from reprolm.errors import Exit, ReprolmError
 from tests.corpus.conftest import BODY, Server
 
@@ -98,6 +98,20 @@ def test_a_redirect_away_from_the_web_is_refused(server: Server, tmp_path: Path)
     error = refusal(server, "to-file", tmp_path)
     assert error.exit is Exit.SECURITY
     assert len(server.ranges) == 1
+
+
+def test_a_redirect_from_the_web_into_the_own_network_is_refused(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert all(
+        map(_inside, ("http://127.0.0.1/x", "http://[::1]:8799/x", "https://10.1.2.3/", "http://[fe80::1]/"))
+    )
+    assert not _inside("https://93.184.216.34/x")
+    # the server stands for one of the web
+    monkeypatch.setattr("reprolm.corpus.download._inside", lambda address: "//inside" in address)
+    error = refusal(server, "to-inside", tmp_path)
+    assert error.exit is Exit.SECURITY
+    assert "redirects into the own network" in str(error)
 
 
 def test_a_pinned_file_is_not_asked_for_twice_and_a_damaged_one_is(server: Server, tmp_path: Path) -> None:

@@ -1,9 +1,13 @@
+import contextlib
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from reprolm.corpus import url
 from reprolm.corpus.build import source
 from reprolm.corpus.download import shown_url
 from reprolm.corpus.url import NAMED, PINS, resolved
@@ -59,3 +63,26 @@ def test_damaged_pins_are_told(server: Server, tmp_path: Path) -> None:
     (tmp_path / PINS).write_text("[]")
     with pytest.raises(ReprolmError, match=r"pins\.json: has a wrong form"):
         fetched(server, "whole", tmp_path)
+
+
+def pin(root: Path, address: str) -> None:
+    list(source(config(source="url", url={"name": "custom", "address": address}), root))
+
+
+def test_downloads_at_the_same_time_keep_each_others_pins(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met = threading.Barrier(4, timeout=60)
+    read = url._pins
+
+    def slow(root: Path) -> dict[str, str]:
+        pins = read(root)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            met.wait(0.5)  # without the lock all four have read before one writes
+        return pins
+
+    monkeypatch.setattr(url, "_pins", slow)
+    addresses = [f"{server.url('whole')}/{number}" for number in range(4)]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda address: pin(tmp_path, address), addresses))
+    assert sorted(json.loads((tmp_path / PINS).read_text())) == sorted(map(shown_url, addresses))

@@ -12,6 +12,7 @@ import torch
 
 from reprolm.config import section
 from reprolm.data.shards import Tokens
+from reprolm.errors import Exit, ReprolmError
 from reprolm.evaluate.config import EvaluateConfig
 from reprolm.evaluate.perplexity import Judged, evaluate, judge, references
 from reprolm.evaluate.references import Bigram
@@ -42,6 +43,21 @@ def test_a_uniform_model_costs_log2_of_the_vocabulary_a_token(tokens: Path) -> N
     assert total.summary()["perplexity"] == pytest.approx(VOCABULARY)
     uniform = references(Tokens(tokens, "train"), split, b"text")["uniform"]
     assert uniform == pytest.approx(total.bits_per_byte)
+
+
+def test_a_perplexity_that_no_number_holds_is_none_and_a_loss_that_is_none_is_refused(tokens: Path) -> None:
+    model = initialise(Transformer(model_config(), VOCABULARY), seed=1).eval()
+    split = Tokens(tokens, "validation")
+    with torch.no_grad():
+        model.head.weight.mul_(1e6)
+    summary = judge(model, split, CONFIG, stride=16)[0].summary()
+    assert summary["loss"] > 1000  # type: ignore[operator]
+    assert summary["perplexity"] is None
+    with torch.no_grad():
+        model.head.weight[0, 0] = math.nan
+    with pytest.raises(ReprolmError, match="models/model: gives text a loss that is not finite") as caught:
+        judge(model, split, CONFIG, stride=16)
+    assert caught.value.exit is Exit.DIVERGED
 
 
 def test_the_bigram_is_a_distribution_and_counts_what_was_seen(tokens: Path) -> None:

@@ -111,24 +111,25 @@ from reprolm.plan.process import process_bytes
 from reprolm.plan.rehearsal import rehearsal, validate
 from reprolm.train.loop import VALIDATION_BATCH_TOKENS
 from tests.settings import model_config, train_config
-on = device(1)
+threads = int(sys.argv[2])
+on = device(threads)
 model = model_config(context_length=64, d_model=64, n_heads=4, d_ff=256)
 train = train_config(batch_size=int(sys.argv[1]), optimizer="adamw")
 alone = process_bytes(on)
-step = rehearsal(model, train, 4000, on)
+step = rehearsal(model, train, 4000, on, threads=threads)
 for index in range(3):
     step.train_batch(index), step.optim_step(index)
 best = [tensor.clone() for tensor in step.model.parameters()]
 validate(step, VALIDATION_BATCH_TOKENS)
 actual = peak_bytes(on)
-print(actual / (alone + memory(model, train, 4000, on).heap_bytes))
+print(actual / (alone + memory(model, train, 4000, on, threads=threads).heap_bytes))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the heap is that of glibc")
-@pytest.mark.parametrize("batch_size", [16, 128])
-def test_a_process_that_trains_takes_what_was_planned(batch_size: int) -> None:
-    command = [sys.executable, "-c", PROCESS, str(batch_size)]
+@pytest.mark.parametrize(("batch_size", "threads"), [(16, 1), (128, 1), (128, 2)])
+def test_a_process_that_trains_takes_what_was_planned(batch_size: int, threads: int) -> None:
+    command = [sys.executable, "-c", PROCESS, str(batch_size), str(threads)]
     surroundings = {"PYTHONPATH": "src:.", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
     done = subprocess.run(command, cwd=ROOT, env=surroundings, capture_output=True, text=True, check=True)
     assert float(done.stdout) == pytest.approx(1, abs=0.15)

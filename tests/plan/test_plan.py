@@ -18,6 +18,7 @@ from reprolm.plan.plan import plan
 from reprolm.plan.table import table
 from reprolm.presets import preset, rendered
 from reprolm.tracking import planned
+from reprolm.train.config import TrainConfig
 from tests.plan.repositories import CHARACTERS, params, publish_data
 from tests.settings import ROOT
 
@@ -44,8 +45,8 @@ TOTALS = [
 def given(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine of known speed, and a memory that was counted elsewhere."""
     monkeypatch.setattr(module, "chosen_device", lambda _: torch.device("cpu"))
-    monkeypatch.setattr(module, "pace", lambda *_: PACE)
-    monkeypatch.setattr(module, "memory", lambda *_: MEMORY)
+    monkeypatch.setattr(module, "pace", lambda *_, **__: PACE)
+    monkeypatch.setattr(module, "memory", lambda *_, **__: MEMORY)
     monkeypatch.setattr(module, "process_bytes", lambda _: 100_000)
     monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
     monkeypatch.setattr("os.cpu_count", lambda: 2)
@@ -124,14 +125,27 @@ def test_a_reader_is_warned_of_what_will_not_go_well(tmp_path: Path, monkeypatch
     assert "load 3.0" in warned
     assert "longer than the validation split of 10 tokens" in warned
     assert "48.0 epochs, little of it will be new" in warned
-    assert "needs 118 kB of memory where 1.00 kB are free: try train.micro_batch_size below 4" in warned
+    assert "needs 118 kB of memory where 1.00 kB are free: try a smaller model" in warned
+
+
+@pytest.mark.usefixtures("given")
+def test_the_part_of_a_batch_that_fits_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_data(tmp_path, tokens=5000, held_out=500)
+
+    def by_sequences(model: object, train: TrainConfig, *_: object, **__: object) -> Memory:
+        return dataclasses.replace(MEMORY, heap_bytes=10_000 * (train.micro_batch_size or train.batch_size))
+
+    monkeypatch.setattr(module, "memory", by_sequences)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: type("", (), {"available": 125_000}))
+    (warned,) = planned_for(tmp_path)["warnings"]
+    assert "needs 140 kB of memory where 125 kB are free: train.micro_batch_size = 2 fits" in warned
 
 
 @pytest.mark.usefixtures("given")
 def test_of_several_processes_each_takes_its_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_data(tmp_path, tokens=5000, held_out=500)
     sizes: list[int] = []
-    monkeypatch.setattr(module, "pace", lambda size, _: sizes.append(size.train.batch_size) or PACE)
+    monkeypatch.setattr(module, "pace", lambda size, _, **__: sizes.append(size.train.batch_size) or PACE)
     raw = params(tokenizer=CHARACTERS)
     raw["train"] |= {"processes": 2, "sharding": "fsdp"}
     alone, made = (

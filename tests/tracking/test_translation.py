@@ -30,6 +30,10 @@ def curve(steps: list[int]) -> list[dict[str, Any]]:
     ]
 
 
+def horizon_of(steps: int) -> dict[str, Any]:
+    return {"at": 1, "kind": "horizon", "stage": "train", "steps": steps}
+
+
 def test_the_numbers_beside_the_curves_fit_the_budget() -> None:
     assert len(SCALARS) <= MOST_SCALARS
     assert set(HEADLINES) <= SCALARS
@@ -38,7 +42,7 @@ def test_the_numbers_beside_the_curves_fit_the_budget() -> None:
 @given(st.integers(1, 20_000), st.integers(1, 50))
 def test_a_live_curve_is_thinned_evenly_and_keeps_its_end(horizon: int, every: int) -> None:
     steps = [*range(every, horizon, every), horizon]
-    points = Translation(Path()).take([opened(**{"train.steps": horizon}), *curve(steps)]).points
+    points = Translation(Path()).take([opened(), horizon_of(horizon), *curve(steps)]).points
     kept = [point[3] for point in points]
     assert len(kept) <= MOST_POINTS
     assert kept[-1] == horizon
@@ -49,7 +53,7 @@ def test_a_live_curve_is_thinned_evenly_and_keeps_its_end(horizon: int, every: i
 
 @given(st.data())
 def test_however_the_journal_is_cut_the_same_is_sent(data: st.DataObject) -> None:
-    records = [opened(**{"train.steps": 30_000}), *curve(list(range(10, 30_001, 10)))]
+    records = [opened(), horizon_of(30_000), *curve(list(range(10, 30_001, 10)))]
     cuts = sorted(data.draw(st.lists(st.integers(0, len(records)), max_size=4)))
     whole, parts, joined = Translation(Path()).take(records), Translation(Path()), Parcel()
     for start, end in zip([0, *cuts], [*cuts, len(records)], strict=True):

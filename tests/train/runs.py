@@ -47,7 +47,9 @@ def run(tmp_path: Path, **changes: Any) -> Run:
         for key in ("dropout", "feedforward", "moe", "n_layers", "position")
         if key in changes
     }
-    return Run(model_config(**model), train_config(**changes), 7, *tokens, torch.device("cpu"))
+    threads = changes.pop("threads", 1)
+    configs = model_config(**model), train_config(**changes)
+    return Run(*configs, 7, *tokens, torch.device("cpu"), threads=threads)
 
 
 def published(trainer: Trainer, out: Path) -> tuple[str, bytes, dict[str, Any]]:

@@ -8,7 +8,7 @@ import torch
 
 from reprolm.config import words
 from reprolm.device import fingerprint
-from reprolm.store import publish_directory
+from reprolm.store import locked, publish_directory
 from reprolm.train import finished
 from reprolm.train.config import TrainConfig
 from reprolm.train.key import FREE, checkpoint_key
@@ -66,7 +66,9 @@ def test_finished_checkpoints_stay_until_their_model_is_recorded(tmp_path: Path)
     finished.mark(tmp_path / "two", "digest-2")
     finished.remove(tmp_path, model="digest-1")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["running", "two"]
-    finished.remove(tmp_path, but=tmp_path / "two")
+    with locked(tmp_path / "two"):
+        finished.remove(tmp_path, model="digest-2")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["running", "two"]
-    finished.remove(tmp_path, but=tmp_path / "running")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["running"]
+    finished.begin(tmp_path / "two", {})
+    finished.remove(tmp_path, model="digest-2")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["running", "two"]

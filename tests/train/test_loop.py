@@ -85,7 +85,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoints(tmp_pa
         with torch.no_grad():
             trainer.tensors.model.head.weight[0, 0] = float("nan")
 
-    trainer.curve.recorder = Memory(8, poison)
+    trainer.recorder = Memory(8, poison)
     with pytest.raises(
         ReprolmError, match="step 9: NONFINITE: the loss or its gradient is not finite"
     ) as caught:
@@ -106,19 +106,6 @@ def test_a_damaged_checkpoint_is_passed_over_and_the_end_is_the_same(tmp_path: P
     (newest / "model.safetensors").write_bytes(content)
     assert finished(config, tmp_path / "a", tmp_path / "out-b") == whole
     assert "has other bytes" in capsys.readouterr().err
-
-
-def test_a_curve_that_lost_a_record_is_not_gone_on_with(tmp_path: Path) -> None:
-    config = run(tmp_path)
-    with pytest.raises(CrashError):
-        Trainer(config, tmp_path / "a", Memory(8, crash)).fit()
-    path = tmp_path / "a" / "curve.jsonl"
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join(lines[:4] + lines[5:]))  # one record before both checkpoints, at steps 3 and 6
-    assert Trainer(config, tmp_path / "a", Memory()).state.step == 3
-    path.write_bytes(b"".join(lines[1:]))
-    with pytest.raises(ReprolmError, match="holds only damaged checkpoints"):
-        Trainer(config, tmp_path / "a", Memory())
 
 
 @pytest.mark.parametrize("every", [5, 6, 12])

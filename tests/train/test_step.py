@@ -10,7 +10,7 @@ from reprolm.data.batches import Batch
 from reprolm.errors import Exit, ReprolmError
 from reprolm.train.loop import Trainer
 from reprolm.train.precision import LossScale
-from reprolm.train.step import Step
+from reprolm.train.step import Step, shares
 from tests.settings import raw
 from tests.train.runs import Memory, finished, run
 
@@ -37,6 +37,57 @@ def test_a_batch_in_parts_is_the_whole_batch(tmp_path: Path, optimizer: str, fee
         parts, others = trained(tmp_path, f"parts-{size}", micro_batch_size=size, **kinds)
         assert others == pytest.approx(losses, abs=1e-4)
         assert distance(whole, parts) < 1e-4
+
+
+@pytest.mark.parametrize(
+    "kinds", [{}, {"optimizer": "muon", "micro_batch_size": 2}, {"loss": "chunked"}, {"position": "learned"},
+              {"precision": "float16"}], ids=str
+)  # fmt: skip
+def test_threads_that_each_take_a_share_of_a_batch_train_as_one_does(
+    tmp_path: Path, kinds: dict[str, Any]
+) -> None:
+    alone, losses = trained(tmp_path, "alone", **kinds)
+    # a sum in another order, rounded to 11 bits
+    near = 1e-2 if "precision" in kinds else 1e-4
+    for threads in (2, 4):
+        trainer, others = trained(tmp_path, f"threads-{threads}", threads=threads, **kinds)
+        assert trainer.step.threads.count == min(threads, trainer.step.micro_batch_size)
+        assert others == pytest.approx(losses, abs=near)
+        assert distance(alone, trainer) < near
+        again, same = trained(tmp_path, f"again-{threads}", threads=threads, **kinds)
+        assert same == others
+        assert distance(trainer, again) == 0
+
+
+@pytest.mark.parametrize(
+    ("kinds", "count"),
+    [
+        ({"threads": 6}, 2), ({"threads": 3}, 1), ({"threads": 4, "micro_batch_size": 2}, 2),
+        ({"threads": 2, "dropout": 0.1}, 1), ({"threads": 2, "feedforward": "moe"}, 1),
+        ({"threads": 2, "compile": True}, 1),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_shares_are_equal_and_independent(tmp_path: Path, kinds: dict[str, Any], count: int) -> None:
+    config = run(tmp_path, batch_size=4, **kinds)
+    assert shares(config, config.train.micro_batch_size or 4) == count
+
+
+def test_a_share_that_fails_leaves_no_gradient_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Trainer(run(tmp_path, batch_size=4, threads=2), tmp_path / "a", Memory()).step
+    whole = step._objective
+
+    def failing(batch: Batch, chosen: range) -> Any:
+        if chosen.start:
+            raise ValueError("a fault")
+        return whole(batch, chosen)
+
+    monkeypatch.setattr(step, "_objective", failing)
+    with pytest.raises(ValueError, match="a fault"):
+        step.train_batch(0)
+    assert all(tensor.grad is None for tensor in step.model.parameters())
 
 
 def measured(step: Step) -> tuple[torch.Tensor, int]:
@@ -175,8 +226,8 @@ def test_whatever_a_step_is_made_of_it_resumes_to_the_bit(
 class Hungry(Step):
     """Has memory for two sequences."""
 
-    def _part(self, batch: Batch, rows: slice) -> dict[str, torch.Tensor]:
-        if len(batch.inputs[rows]) > 2:
+    def _part(self, batch: Batch, rows: range) -> dict[str, torch.Tensor]:
+        if len(rows) > 2:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
         return super()._part(batch, rows)
 
@@ -190,10 +241,17 @@ def test_out_of_memory_is_one_line_with_the_size_to_try(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(
-        ReprolmError, match=r"needs more memory .*got 8 sequences at once; want .*: 4, or"
+        ReprolmError, match=r"needs more memory .*got 8 sequences at once; want 4, or"
     ) as caught:
         hungry(tmp_path, monkeypatch).fit()
     assert caught.value.exit is Exit.MEMORY
+
+
+def test_the_size_to_try_divides_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reprolm.train.loop.Step", Hungry)
+    config = run(tmp_path, batch_size=15, micro_batch_size=5)
+    with pytest.raises(ReprolmError, match=r"got 5 sequences at once; want 1, or"):
+        Trainer(config, tmp_path / "hungry", Memory()).fit()
 
 
 def test_where_it_may_halve_it_goes_on_with_the_same_tokens_a_step(

@@ -11,12 +11,13 @@ import torch
 
 from reprolm.diagnose.series import clipping
 from reprolm.errors import Exit, ReprolmError
+from reprolm.model.storage import load_model
 from reprolm.store import directory_digest, manifest, verified
 from reprolm.train.loop import Trainer
 from reprolm.train.publish import publish_record, speed
 from reprolm.train.watch import unigram_nats
 from tests.settings import raw
-from tests.train.runs import CrashError, Memory, crash, run
+from tests.train.runs import CrashError, Memory, crash, finished, published, run
 
 SICK: dict[str, Any] = {"steps": 130, "learning_rate": 3.0, "optimizer": "adamw", "batch_size": 2,
     "checkpoint_every_steps": 57, "validate_every_steps": 130,
@@ -87,7 +88,7 @@ def test_a_run_that_is_poisoned_leaves_all_that_is_needed_to_see_why(tmp_path: P
         with torch.no_grad():
             trainer.tensors.model.head.weight[0, 0] = math.nan
 
-    trainer.curve.recorder = Memory(8, poison)
+    trainer.recorder = Memory(8, poison)
     with pytest.raises(ReprolmError) as caught:
         trainer.fit()
     assert caught.value.exit == Exit.DIVERGED
@@ -142,6 +143,30 @@ def test_a_range_test_ends_at_its_edge_and_publishes(tmp_path: Path) -> None:
     ]
     assert rates[0] == pytest.approx(1.0)
     assert rates == sorted(rates)
+
+
+EDGE = {
+    "steps": 60, "schedule": "range", "validate_every_steps": 1000, "optimizer": "sgd", "learning_rate": 1e12,
+    "max_grad_norm": None, "range": {"lowest_share": 1e-14},
+}  # fmt: skip
+
+
+def test_a_range_test_that_was_killed_ends_byte_identical(tmp_path: Path) -> None:
+    config = run(tmp_path, **EDGE, checkpoint_every_steps=5)
+    whole = finished(config, tmp_path / "a", tmp_path / "out-a")
+    assert whole[2]["steps"] > 12
+    with pytest.raises(CrashError):
+        Trainer(config, tmp_path / "b", Memory(12, crash)).fit()
+    assert finished(config, tmp_path / "b", tmp_path / "out-b") == whole
+
+
+def test_a_range_test_that_breaks_at_once_publishes_weights_that_are_finite(tmp_path: Path) -> None:
+    config = run(tmp_path, **EDGE | {"range": {"lowest_share": 0.9}}, checkpoint_every_steps=1)
+    trainer = trained(config, tmp_path / "a")
+    assert trainer.state.step < 10
+    published(trainer, tmp_path / "out")
+    loaded, _ = load_model(tmp_path / "out" / "model")
+    assert all(tensor.isfinite().all() for tensor in loaded.parameters())
 
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path) -> None:

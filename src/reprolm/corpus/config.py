@@ -54,6 +54,13 @@ class FilesConfig(Config):
     separator: str
     field: str = Field(min_length=1)
 
+    @rule
+    def glob_stays_in_the_folder(self) -> Problem | None:
+        """DVC follows the folder alone: what lies elsewhere could change unseen."""
+        if not self.glob.startswith("/") and ".." not in self.glob.split("/"):
+            return None
+        return Problem("glob", "leaves the folder data.files.path", self.glob, "a pattern of names in it")
+
 
 class UrlConfig(Config):
     """A download. For a named corpus, null means: as the table in `corpus/url.py` has it."""

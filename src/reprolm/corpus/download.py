@@ -1,9 +1,10 @@
 """Downloads that survive cut connections and kills, and check what came before anybody reads it."""
 
-import errno
 import hashlib
 import http.client
+import ipaddress
 import random
+import socket
 import time
 import urllib.error
 import urllib.parse
@@ -14,7 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any
 
-from reprolm.errors import Exit, ReprolmError, refuse
+from reprolm.errors import DISK, Exit, ReprolmError, refuse
 from reprolm.progress import Progress
 from reprolm.store import file_sha256, locked, patiently
 
@@ -24,7 +25,6 @@ TIMEOUT_SECONDS = 30.0
 LARGEST_BYTES = 1 << 38
 SHOWN_BYTES = 60
 PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EFBIG}
 Sleep = Callable[[float], None]
 
 
@@ -47,8 +47,17 @@ def shown_url(address: str) -> str:
     return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
+def _inside(address: str) -> bool:
+    """Whether a name stands for this machine or for its own network; one that nobody knows does not."""
+    try:
+        found = socket.getaddrinfo(urllib.parse.urlsplit(address).hostname, None)
+    except (OSError, ValueError):
+        return False
+    return not all(ipaddress.ip_address(str(each[4][0]).partition("%")[0]).is_global for each in found)
+
+
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to the web only, and never from https to http."""
+    """Follows redirects to the web only, never from https to http, nor from the web into the own network."""
 
     def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: http.client.HTTPMessage) -> Any:
         target = urllib.parse.urljoin(req.full_url, headers.get("Location", ""))
@@ -61,6 +70,9 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
                 want=req.type,
                 exit=Exit.SECURITY,
             )
+        if _inside(target) and not _inside(req.full_url):
+            what, want = "redirects into the own network", "an address of the web"
+            raise refuse(shown_url(req.full_url), what, got=shown_url(target), want=want, exit=Exit.SECURITY)
         return super().http_error_302(req, fp, code, msg, headers)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302

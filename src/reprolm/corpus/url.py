@@ -11,7 +11,7 @@ from reprolm.corpus.download import Wanted, download, shown_url
 from reprolm.corpus.opened import content
 from reprolm.corpus.text import Text, check_utf8, divided
 from reprolm.errors import Exit, refuse
-from reprolm.store import file_sha256, publish_json, read_json
+from reprolm.store import file_sha256, locked, patiently, publish_json, read_json
 
 PINS = "pins.json"
 CACHE = Path(".reprolm", "downloads")
@@ -81,7 +81,8 @@ class Url:
         found, where = file_sha256(path), shown_url(wanted.address)
         self.facts |= {"download_bytes": path.stat().st_size, "download_sha256": found}
         if wanted.sha256 is None:
-            publish_json(self._root / PINS, dict(sorted((_pins(self._root) | {where: found}).items())))
+            with locked(self._root / CACHE, wait=patiently):
+                publish_json(self._root / PINS, dict(sorted((_pins(self._root) | {where: found}).items())))
             print(f"download: {PINS} pins what came, sha256 {found}; commit it", file=sys.stderr)
         inside = content(path, PurePosixPath(urllib.parse.urlsplit(wanted.address).path).name)
         if not len(inside):

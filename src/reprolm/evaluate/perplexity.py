@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,12 +12,15 @@ from numpy.typing import NDArray
 
 from reprolm.data.shards import Tokens
 from reprolm.data.windows import Laid
+from reprolm.errors import Exit, refuse
 from reprolm.evaluate.config import EvaluateConfig
 from reprolm.evaluate.excess import Excess, Oracle
 from reprolm.evaluate.loss import Scored, scored
 from reprolm.evaluate.references import Bigram, compressed_bits_per_byte, uniform_nats
 from reprolm.model.transformer import Transformer
 from reprolm.progress import Progress
+
+LARGEST_EXPONENT = math.log(sys.float_info.max)
 
 
 @dataclass
@@ -42,12 +46,15 @@ class Total:
         """Bits for the text over its UTF-8 bytes; special tokens count neither."""
         return self.text_nats / (math.log(2) * self.text_bytes)
 
-    def summary(self) -> dict[str, float]:
-        """Loss in nats a token, perplexity, bits per byte without and with the cost of ending documents."""
+    def summary(self) -> dict[str, float | None]:
+        """Loss in nats a token, perplexity, bits per byte without and with the cost of ending documents.
+
+        A perplexity that no float can hold is None.
+        """
         loss = self.nats / self.targets
         return {
             "loss": loss,
-            "perplexity": math.exp(loss),
+            "perplexity": math.exp(loss) if loss < LARGEST_EXPONENT else None,
             "bits_per_byte": self.bits_per_byte,
             "bits_per_byte_all": self.nats / (math.log(2) * self.text_bytes),
         }
@@ -95,7 +102,11 @@ def judge(
     model: Transformer, tokens: Tokens, config: EvaluateConfig, *, stride: int, laid: Laid = "packed",
     excess: Excess | None = None,
 ) -> tuple[Total, ByPosition]:  # fmt: skip
-    """Scores the model on a text, in windows as long as its context that start `stride` apart."""
+    """Scores the model on a text, in windows as long as its context that start `stride` apart.
+
+    Raises:
+        ReprolmError: the loss is not finite (exit 72).
+    """
     window = model.config.context_length
     total, by_position = Total(tokens.token_bytes), ByPosition()
     batch = config.batch_size
@@ -107,6 +118,9 @@ def judge(
             if excess is not None:
                 excess.add(part)
             progress.advance(len(part.targets))
+    if not math.isfinite(total.nats):
+        what, want = "gives text a loss that is not finite", "a model that was trained at a lower rate"
+        raise refuse("models/model", what, got=total.nats, want=want, exit=Exit.DIVERGED)
     return total, by_position
 
 

@@ -1,7 +1,7 @@
 """How much memory a run needs: its own steps and validation are run on shapes alone, and counted."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from reprolm.plan.live import Live, Shapes
 from reprolm.plan.rehearsal import rehearsal, validate
 from reprolm.train.config import TrainConfig
 from reprolm.train.loop import VALIDATION_BATCH_TOKENS
-from reprolm.train.step import Step
+from reprolm.train.step import Step, shares
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,12 @@ class Memory:
     """What all this takes of the machine: on the CPU with the gaps between blocks, on a GPU without."""
 
 
-def memory(model: ModelConfig, train: TrainConfig, vocab_size: int, device: torch.device) -> Memory:
+def memory(
+    model: ModelConfig, train: TrainConfig, vocab_size: int, device: torch.device, *, threads: int = 1
+) -> Memory:
     """The memory of a run, by the same operations in the same order; experts are taken as equally used.
+
+    What threads compute side by side is taken as computed at once; each has gradients of its own.
 
     Not seen: what kernels use inside themselves, and what `train.compile` saves.
     """
@@ -61,8 +65,11 @@ def memory(model: ModelConfig, train: TrainConfig, vocab_size: int, device: torc
         average = Average(step.model, train.ema_decay) if train.ema_decay is not None else None
         averaged = list(average.tensors.values()) if average is not None else []
         _trained(step, live, 0)
+        apart = shares(replace(step.run, threads=threads), step.micro_batch_size) - 1
+        others = [torch.empty_like(weight) for _ in range(apart) for weight in weights]
         held = live.bytes
         reached, in_step = _trained(step, live, 1)
+        del others
         best = [weight.clone() for weight in weights] if device.type == "cpu" else []
         with live.highest() as in_validation:
             validate(step, VALIDATION_BATCH_TOKENS)

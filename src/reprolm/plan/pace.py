@@ -78,7 +78,7 @@ class Pace:
     basis: str
 
 
-def pace(asked: Size, device: torch.device) -> Pace:
+def pace(asked: Size, device: torch.device, *, threads: int = 1) -> Pace:
     """Measured in a few seconds, of which nothing is kept.
 
     Where a step would take long, a smaller batch, and then a smaller model of the same width is measured:
@@ -93,7 +93,7 @@ def pace(asked: Size, device: torch.device) -> Pace:
         if 2 * operations / rate <= LONGEST_STEP_SECONDS:
             break
         size = size.smaller()
-    step = rehearsal(chosen.model, chosen.train, chosen.vocab_size, device)
+    step = rehearsal(chosen.model, chosen.train, chosen.vocab_size, device, threads=threads)
     batch, optimizers = _timed(step)
     validation = _validation(step)
     parameters_here, flops_here = chosen.counted()

@@ -18,6 +18,7 @@ from reprolm.model.config import ModelConfig
 from reprolm.model.count import flops_per_token, parameters
 from reprolm.model.transformer import Transformer
 from reprolm.params import acting
+from reprolm.plan.fitting import fitting
 from reprolm.plan.found import Found, found
 from reprolm.plan.memory import Memory, memory
 from reprolm.plan.pace import Pace, Size, pace
@@ -44,8 +45,8 @@ def plan(root: Path, params: Mapping[str, Any], *, vocab_size: int | None, secon
     device = chosen_device(params["threads"])
     load = os.getloadavg()[0]
     alone = process_bytes(device)
-    needed = memory(size.model, size.part.train, data.vocab_size, device)
-    speed = pace(size.part, device)
+    needed = _needed(size, device, params["threads"])
+    speed = pace(size.part, device, threads=params["threads"])
     horizon = _horizon(size, data)
     result: Plan = {
         "device": device.type,
@@ -55,9 +56,19 @@ def plan(root: Path, params: Mapping[str, Any], *, vocab_size: int | None, secon
         "vocabulary": {"entries": data.vocab_size, "from": data.vocabulary},
         **_size(size, horizon),
         "memory": _memory(needed, alone, device, size.train.processes),
+        "fitting_micro_batch_size": None,
         "seconds": _seconds(size, data, horizon["steps"], speed),
         "disk": _disk(data, needed),
     }
+    kept = result["memory"]
+    if kept["peak_bytes"] > kept["free_bytes"]:
+
+        def peak(sequences: int) -> int:
+            needed = _needed(size, device, params["threads"], sequences)
+            return int(_memory(needed, alone, device, size.train.processes)["peak_bytes"])
+
+        rows = size.part.train.batch_size
+        result["fitting_micro_batch_size"] = fitting(peak, rows, kept["free_bytes"])
     if seconds is not None:
         result["seconds"] |= {"given": seconds, "steps_in_given": _fitting(result["seconds"], seconds, size)}
     result["actual"] = planned.measured(root, params) or None
@@ -97,6 +108,14 @@ def _size(size: Size, horizon: Mapping[str, Any]) -> Plan:
         "tokens_per_parameter": None if tokens is None else tokens / counts["total"],
         "chinchilla_tokens": CHINCHILLA_TOKENS_PER_PARAMETER * counts["total"],
     }
+
+
+def _needed(size: Size, device: torch.device, threads: int, sequences: int | None = None) -> Memory:
+    """The memory of one process, with so many sequences at once."""
+    train = size.part.train
+    if sequences is not None:
+        train = train.model_copy(update={"micro_batch_size": sequences})
+    return memory(size.model, train, size.vocab_size, device, threads=threads)
 
 
 def _memory(needed: Memory, alone: int, device: torch.device, processes: int) -> Plan:

@@ -28,7 +28,9 @@ class Imagined(Tokens):
         return np.random.default_rng(0).integers(self.vocab_size, size=(len(starts), length))
 
 
-def rehearsal(model: ModelConfig, train: TrainConfig, vocab_size: int, device: torch.device) -> Step:
+def rehearsal(
+    model: ModelConfig, train: TrainConfig, vocab_size: int, device: torch.device, *, threads: int = 1
+) -> Step:
     """What trains: the same model, optimizers and batches; never compiled, which takes longer than it tells.
 
     Weights are what torch gives: neither memory nor time hangs on them.
@@ -42,7 +44,7 @@ def rehearsal(model: ModelConfig, train: TrainConfig, vocab_size: int, device: t
     tokens = Imagined(vocab_size, 1 + train.batch_size * model.context_length)
     with device:
         weights = Transformer(model, vocab_size)
-    run = Run(model, config, 0, tokens, tokens, device)
+    run = Run(model, config, 0, tokens, tokens, device, threads=threads)
     return Step(run, weights, optimizers(weights, config))
 
 

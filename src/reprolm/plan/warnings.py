@@ -19,9 +19,9 @@ def warnings(plan: Mapping[str, Any], size: Size, data: Found) -> Iterator[str]:
     yield from _of_data(plan, size, data)
     needed, free = plan["memory"]["peak_bytes"], plan["memory"]["free_bytes"]
     if needed > free:
-        part = size.part.train.micro_batch_size or size.part.train.batch_size
-        remedy = f"train.micro_batch_size below {part}" if part > 1 else "a smaller model"
-        yield f"needs {amount(needed)} of memory where {amount(free)} are free: try {remedy}"
+        fits = plan["fitting_micro_batch_size"]
+        remedy = f"train.micro_batch_size = {fits} fits" if fits else "try a smaller model"
+        yield f"needs {amount(needed)} of memory where {amount(free)} are free: {remedy}"
     needed, free = plan["disk"]["total_bytes"], plan["disk"]["free_bytes"]
     if needed > free:
         yield f"needs {amount(needed)} on disk where {amount(free)} are free"

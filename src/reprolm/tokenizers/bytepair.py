@@ -18,22 +18,29 @@ from reprolm.tokenizers.interface import END_OF_DOCUMENT, FILE, Ids, Tokenizer
 from reprolm.tokenizers.merges import learn
 from reprolm.tokenizers.words import PATTERNS, splitter, word_counts
 
-LARGEST_CACHE = 1 << 18
+LARGEST_CACHE = 1 << 15
 LONGEST_CACHED = 64
 _LEVEL = {"add_prefix_space": False, "trim_offsets": True, "use_regex": False}
 
 
 class _Cache(dict[str, bytes]):
-    """Words that were met, with their ids as they lie in an array: to join them is quickest."""
+    """Words that were met lately, with their ids as they lie in an array: to join them is quickest.
+
+    Where there are too many they become the older ones; one of those that is met again is young again.
+    """
 
     def __init__(self, merges: Merges) -> None:
         self._merges = merges
+        self._older: dict[str, bytes] = {}
 
     def __missing__(self, word: str) -> bytes:
-        merged = self._merges.ids(word.encode("utf-8", "surrogateescape"))
-        ids = np.array(merged, dtype=np.uint32).tobytes()
+        ids = self._older.get(word)
+        if ids is None:
+            merged = self._merges.ids(word.encode("utf-8", "surrogateescape"))
+            ids = np.array(merged, dtype=np.uint32).tobytes()
         if len(word) <= LONGEST_CACHED:
             if len(self) >= LARGEST_CACHE:
+                self._older = dict(self)
                 self.clear()
             self[word] = ids
         return ids

@@ -78,6 +78,10 @@ class Stage:
         for key, words in planned.compared(self.root, self._params, quantities).items():
             self.tag(key, words)
 
+    def horizon(self, steps: int) -> None:
+        """Records how many steps there will be: the curves are thinned by it."""
+        self._add("horizon", steps=steps)
+
     def point(self, step: int, values: Mapping[str, float], at: float) -> None:
         """Records a point of each of some curves, at a time in seconds since 1970."""
         self._add("point", step=step, values=values, at=milliseconds(at))

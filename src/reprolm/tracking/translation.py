@@ -18,7 +18,6 @@ LONGEST_TAG = 5000
 LONGEST_PARAM = 6000
 LONGEST_NAME = 500
 LONGEST_CHANGE = 400
-HORIZON = "train.steps"
 Completed = Callable[[Mapping[str, int]], bool]
 Point = tuple[str, float, int, int]
 """Name, value, milliseconds, step."""
@@ -128,8 +127,6 @@ class Translation:
         self.execution = Execution.from_record(record["execution"])
         self._changed = redacted(record["tags"].get("changed", ""))[:LONGEST_CHANGE]
         self.opened_at = record["at"]
-        horizon = record["params"].get(HORIZON)
-        self._horizon = horizon if isinstance(horizon, int) and horizon > 0 else None
         parcel.params |= {
             key(name): text(value if isinstance(value, str) else json.dumps(value), LONGEST_PARAM)
             for name, value in record["params"].items()
@@ -150,6 +147,9 @@ class Translation:
         else:
             parcel.tags["exit"] = str(record["exit"])
             parcel.tags["error"] = text(record["error"], LONGEST_TAG) or status
+
+    def _take_horizon(self, record: Mapping[str, Any], _: Parcel) -> None:
+        self._horizon = max(1, record["steps"])
 
     def _take_point(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         step = record["step"]

@@ -17,7 +17,7 @@ from reprolm.model.storage import put_weights, tensors_of, weights, write_tensor
 from reprolm.model.transformer import Transformer
 from reprolm.optim.average import Average
 from reprolm.optim.groups import put_state_tensors, state_tensors
-from reprolm.store import prune, publish_directory, publish_json, read_json, verified
+from reprolm.store import prune, publish_directory, publish_json, verified
 
 KEPT = 2
 STATE = "state.json"
@@ -39,17 +39,20 @@ class State:
     """What the schedule of that name remembers."""
     watch: dict[str, Any] | None = None
     """What was told of the steps so far, for the events of the next ones."""
-    curve: int = 0
-    """A checksum of the curve so far, which a resumed run goes on with."""
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    """The points so far: step, time in seconds since 1970, values by name."""
 
 
 @dataclass
 class Tensors:
-    """What training moves: the model, its optimizers, and the weights that scored best so far."""
+    """What training moves: the model, its optimizers, and the weights that scored best so far.
+
+    A range test, which may end before any are scored, begins with its first ones for the best.
+    """
 
     model: Transformer
     optimizers: list[Optimizer]
-    best: dict[str, Tensor]
+    best: dict[str, Tensor] = field(default_factory=dict)
     average: Average | None = None
     series: Series = field(default_factory=Series)
     last: dict[str, Tensor] = field(default_factory=dict)
@@ -96,15 +99,13 @@ class Checkpoints:
         for old in self._steps()[:-KEPT]:
             prune(old)
 
-    def restore(self, tensors: Tensors, problem: Callable[[State], str]) -> State:
+    def restore(self, tensors: Tensors) -> State:
         """Puts the newest undamaged checkpoint into `tensors`; a fresh state if there never was one.
-
-        `problem` says what else is wrong with a state, and nothing if nothing is.
 
         Raises:
             ReprolmError: all that are there are damaged (exit 76); training never restarts silently.
         """
-        path = self._newest(problem) if self.world.leads else None
+        path = self._newest() if self.world.leads else None
 
         def read(name: str) -> bytes:
             return self.world.shared((path / name).read_bytes() if path else b"")
@@ -117,13 +118,12 @@ class Checkpoints:
             tensors.best = {}
         return State(**json.loads(told))
 
-    def _newest(self, problem: Callable[[State], str]) -> Path | None:
+    def _newest(self) -> Path | None:
         """The newest checkpoint that is whole; None if there never was one."""
         found = self._steps()
         for path in reversed(found):
             try:
-                _check(path, problem)
-                return path
+                return verified(path)
             except ReprolmError as error:
                 print(f"reprolm: warning: {error}; taking the checkpoint before it", file=sys.stderr)
         if found:
@@ -135,9 +135,3 @@ class Checkpoints:
 
     def _steps(self) -> list[Path]:
         return sorted(self.directory.glob("step-*"))
-
-
-def _check(path: Path, problem: Callable[[State], str]) -> None:
-    state = State(**read_json(verified(path) / STATE))
-    if found := problem(state):
-        raise refuse(str(path), "cannot be resumed", got=found, exit=Exit.INTEGRITY)

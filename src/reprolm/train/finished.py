@@ -1,8 +1,11 @@
 """Checkpoints of finished runs: kept until DVC has recorded the model, for a kill may come before that."""
 
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from reprolm.store import prune, publish_json, read_json
+from reprolm.errors import ReprolmError
+from reprolm.store import locked, prune, publish_json, read_json
 
 MARK = "finished.json"
 
@@ -12,8 +15,15 @@ def mark(directory: Path, model: str) -> None:
     publish_json(directory / MARK, {"model": model})
 
 
-def remove(checkpoints: Path, *, model: str | None = None, but: Path | None = None) -> None:
-    """Removes finished runs' directories: all `but` one, or those that made a model which is recorded now."""
+def begin(directory: Path, fingerprint: dict[str, Any]) -> None:
+    """Notes what a run is made with; what it may have published before, DVC has not recorded."""
+    publish_json(directory / "fingerprint.json", fingerprint)
+    (directory / MARK).unlink(missing_ok=True)
+
+
+def remove(checkpoints: Path, *, model: str) -> None:
+    """Removes the directories of runs that made a model which is recorded now; one that is in use stays."""
     for path in checkpoints.glob(f"*/{MARK}"):
-        if path.parent != but and (model is None or read_json(path)["model"] == model):
-            prune(path.parent)
+        with suppress(ReprolmError), locked(path.parent):
+            if read_json(path)["model"] == model:
+                prune(path.parent)

@@ -11,7 +11,8 @@ from reprolm.train.config import TrainConfig
 FREE = ("checkpoint_every_steps", "on_out_of_memory", "processes", "sharding")
 """Parameters with other values of which a run that was killed may be resumed.
 
-They change no output; the number of processes changes the order of sums, so that the last bits differ.
+They change no output; the number of processes changes the order of sums, so that the last bits differ, and
+where no `micro_batch_size` is asked for, what dropout draws for a part of the batch.
 """
 CODE = (
     "data",

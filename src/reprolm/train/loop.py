@@ -19,9 +19,8 @@ from reprolm.optim.groups import optimizers
 from reprolm.optim.schedule import Plateau
 from reprolm.progress import Progress
 from reprolm.store import prune
-from reprolm.train import forensics
+from reprolm.train import curve, forensics
 from reprolm.train.checkpoint import Checkpoints, State, Tensors
-from reprolm.train.curve import Curve, Recorder, Unwritten
 from reprolm.train.display import Display
 from reprolm.train.precision import LossScale
 from reprolm.train.run import Run
@@ -47,32 +46,34 @@ def _stopped(event: Event) -> ReprolmError:
 class Trainer:
     """One training run, resumed from its newest checkpoint if it has one.
 
-    The directory holds the checkpoints and `curve.jsonl`, the journal of every point so far; `decode` makes
-    tokens readable where it had to stop.
+    The directory holds the checkpoints; `decode` makes tokens readable where it had to stop.
     """
 
-    def __init__(self, run: Run, directory: Path, recorder: Recorder, decode: forensics.Decode = str) -> None:
+    def __init__(
+        self, run: Run, directory: Path, recorder: curve.Recorder, decode: forensics.Decode = str
+    ) -> None:
         self.run, self._decode = run, decode
         config, world = run.train, run.world
-        run.validation.require(run.model.context_length)
+        if config.windows != "padded":
+            run.validation.require(run.model.context_length)
         model = initialise(Transformer(run.model, run.training.vocab_size), run.seed).to(run.device)
         if world.size > 1 and config.sharding == "fsdp":
             shard(model, model.blocks, world, run.device)
         made = optimizers(model, config)
         average = Average(model, config.ema_decay) if config.ema_decay is not None else None
-        self.tensors = Tensors(model, made, weights(model), average)
+        first = {name: tensor.clone() for name, tensor in weights(model).items()}
+        self.tensors = Tensors(model, made, first if config.schedule == "range" else {}, average)
         self.step = Step(run, model, made)
         self.watch, self._display = Watch(self.step, model, self.tensors.series), Display(run, model)
         self._said: list[str] = []
         self.forensics = directory / "forensics"
         """What a run that had to stop leaves to be looked into."""
         self.checkpoints = Checkpoints(directory, world)
-        self.curve = Curve(directory, recorder) if world.leads else Unwritten()
-        self.state = self.checkpoints.restore(self.tensors, self.curve.problem)
+        self.recorder = recorder
+        self.state = self.checkpoints.restore(self.tensors)
         self._resume()
         self._signals = Signals()
         self._start_clock()
-        self.curve.replay(self.state)
 
     def _resume(self) -> None:
         """What the state remembers of a step's own memory."""
@@ -96,6 +97,7 @@ class Trainer:
         """
         if self.run.world.leads:
             prune(self.forensics)
+            curve.replay(self.state, self.recorder)
         try:
             return self._fit()
         except ReprolmError as error:
@@ -119,6 +121,8 @@ class Trainer:
                 while self._said:
                     progress.say(self._said.pop(0))
                 stop = self._asked_to_stop()
+                if self._over_the_edge:
+                    break  # what a range test was to find; its weights are worth no checkpoint
                 if stop or self._due(self.run.train.checkpoint_every_steps):
                     self._save()
                     stop = self._asked_to_stop()
@@ -148,7 +152,6 @@ class Trainer:
         if not self.watch.norms.finite():
             what, want = "NONFINITE: the weights are not finite", "a lower train.learning_rate"
             raise refuse(f"step {self.state.step}", what, want=want, exit=Exit.DIVERGED)
-        self.curve.sync()
         self.state.watch = self.watch.remembered()
         self.state.micro_batch_size = self.step.halved
         if self.step.precision.scale is not None:
@@ -240,4 +243,6 @@ class Trainer:
 
     def _record(self, values: dict[str, float]) -> None:
         # where a range test ends there may be no number
-        self.curve.add(self.state, {name: value for name, value in values.items() if math.isfinite(value)})
+        if self.run.world.leads:
+            finite = {name: value for name, value in values.items() if math.isfinite(value)}
+            curve.add(self.state, finite, self.recorder)

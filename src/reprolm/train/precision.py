@@ -57,7 +57,6 @@ class Precision:
         half = self.type != torch.float32
         return torch.autocast(self.device.type, self.type) if half else nullcontext()
 
-    def backward(self, objective: Tensor) -> None:
-        """Adds to the gradients."""
-        scaled = objective if self.scale is None else objective * self.scale.scale
-        scaled.backward()  # type: ignore[no-untyped-call]
+    def scaled(self, objective: Tensor) -> Tensor:
+        """What the gradient is taken of."""
+        return objective if self.scale is None else objective * self.scale.scale

@@ -37,7 +37,7 @@ def publish_curve(trainer: Trainer, out: Path) -> None:
     """Publishes the curve as CSV, a row for each step that was looked at; no timings: they always differ."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    records = trainer.curve.records()
+    records = trainer.state.curve
     told = {name for record in records for name in record["values"]}
     columns = COLUMNS | {column: name for column, name in SOMETIMES.items() if name in told}
     writer.writerow(["step", "tokens", *columns])
@@ -75,13 +75,13 @@ def publish(trainer: Trainer, curve: Path, record: Path, model: Path) -> None:
 def numbers(trainer: Trainer) -> dict[str, Any]:
     """The deterministic numbers of the run, for `metrics/train.json`."""
     model, state = trainer.tensors.model, trainer.state
-    losses = [r["values"]["train/loss"] for r in trainer.curve.records() if "train/loss" in r["values"]]
+    losses = [r["values"]["train/loss"] for r in trainer.state.curve if "train/loss" in r["values"]]
     tail = losses[-max(1, len(losses) // 20) :]
     step = trainer.step
     return {
         "best_validation_loss": state.best_loss,
         "best_step": state.best_step,
-        "final_train_loss": sum(tail) / len(tail),
+        "final_train_loss": sum(tail) / len(tail) if tail else None,
         "steps": state.step,
         "tokens": state.step * step.tokens,
         "epochs": state.step * step.batches.batch_size / step.batches.windows,

@@ -22,3 +22,5 @@ class Run:
     device: torch.device
     world: World = ALONE
     """The processes that train together."""
+    threads: int = 1
+    """Of a CPU, in this process; where possible each takes its share of a batch."""

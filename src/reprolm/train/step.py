@@ -2,14 +2,16 @@
 
 import math
 import sys
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from reprolm.config import divisors
 from reprolm.data.batches import Batch, Batches
 from reprolm.data.shards import Array
-from reprolm.errors import Exit, refuse
+from reprolm.errors import Exit, out_of_memory, refuse
 from reprolm.model.context import Trace
 from reprolm.model.transformer import Transformer
 from reprolm.optim.clip import clip
@@ -17,6 +19,7 @@ from reprolm.optim.groups import set_share
 from reprolm.optim.loss import Head, summed_nats
 from reprolm.optim.schedule import Schedule
 from reprolm.seeds import stream
+from reprolm.threads import SideBySide
 from reprolm.train.precision import Precision
 from reprolm.train.run import Run
 
@@ -39,9 +42,10 @@ class Step:
         self.total = run.train.total_steps(self.tokens, self.batches.windows / run.train.batch_size)
         self.rows = run.world.rows(run.train.batch_size)
         """What this process takes of each batch."""
-        # a divisor of both: then parts are the same, with their dropout, however many processes there are
+        # a divisor of both: where a size is asked for, parts are the same for any number of processes
         asked = run.train.micro_batch_size or run.train.batch_size
         self.micro_batch_size = math.gcd(asked, len(self.rows))
+        self.threads = SideBySide(shares(run, self.micro_batch_size))
         self.halved: int | None = None
         """The size of parts to which memory has forced, if it has."""
         self.schedule = Schedule(run.train, self.total)
@@ -68,7 +72,7 @@ class Step:
                 told = self._accumulated(step)
                 break
             except (RuntimeError, MemoryError) as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 self._go_on_smaller(error)
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
@@ -79,20 +83,40 @@ class Step:
     def _accumulated(self, step: int) -> dict[str, Tensor]:
         batch = self.batches.rows(step, self.rows.start, self.rows.stop)
         self.model.train()
-        told: dict[str, Tensor] = {}
-        parts = range(0, len(self.rows), self.micro_batch_size)
-        for index, first in enumerate(parts, self.run.world.rank * len(parts)):
-            if (
-                self.run.model.dropout
-            ):  # nothing else is left to chance here, and a seed costs a third of a ms
+        parts: list[dict[str, Tensor]] = []
+        firsts = range(0, len(self.rows), self.micro_batch_size)
+        for index, first in enumerate(firsts, self.run.world.rank * len(firsts)):
+            # nothing else is left to chance here, and a seed costs a third of a ms
+            if self.run.model.dropout:
                 torch.manual_seed(stream(self.run.seed, "dropout", step, index))
-            rows = slice(first, first + self.micro_batch_size)
-            for name, value in self._part(batch, rows).items():
-                told[name] = told[name] + value if name in told else value
-        return told
+            parts.append(self._part(batch, range(len(self.rows))[first : first + self.micro_batch_size]))
+        return _summed(parts)
 
-    def _part(self, batch: Batch, rows: slice) -> dict[str, Tensor]:
-        """Adds the gradient of some rows; their loss is a sum, divided by the targets of the whole step."""
+    def _part(self, batch: Batch, rows: range) -> dict[str, Tensor]:
+        """Adds the gradient of some rows."""
+        if self.threads.count == 1:
+            objective, told = self._objective(batch, rows)
+            objective.backward()  # type: ignore[no-untyped-call]
+            return told
+        size = -(-len(rows) // self.threads.count)
+        shares = [rows[first : first + size] for first in range(0, len(rows), size)]
+        parameters = [p for p in self.model.parameters() if p.requires_grad]
+
+        def gradient(share: range) -> tuple[Sequence[Tensor | None], dict[str, Tensor]]:
+            objective, told = self._objective(batch, share)
+            return torch.autograd.grad(objective, parameters, allow_unused=True), told
+
+        found = self.threads.map(gradient, shares)
+        # in the order of the shares, not in that in which they end: so sums have the same bits
+        for gradients, _ in found:
+            for parameter, part in zip(parameters, gradients, strict=True):
+                if part is not None:
+                    parameter.grad = part if parameter.grad is None else parameter.grad + part
+        return _summed([told for _, told in found])
+
+    def _objective(self, batch: Batch, chosen: range) -> tuple[Tensor, dict[str, Tensor]]:
+        """What some rows are to make small: their losses' sum, divided by the targets of the whole step."""
+        rows = slice(chosen.start, chosen.stop)
         inputs, targets = self._on_device(batch.inputs[rows]), self._on_device(batch.targets[rows])
         documents = None if batch.documents is None else self._on_device(batch.documents[rows])
         trace = Trace()
@@ -105,8 +129,7 @@ class Step:
             objective = loss + self.run.model.moe.balance_coefficient * part * trace.balance
             told |= {"train/balance_loss": part * trace.balance.detach()}
             told |= {"train/heaviest_load": part * trace.heaviest_load, "load": part * trace.load}
-        self.precision.backward(objective)
-        return told
+        return self.precision.scaled(objective), told
 
     def _nats_of_torch(self, logits: Tensor, targets: Tensor) -> Tensor:
         return cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="sum")
@@ -140,16 +163,19 @@ class Step:
     def halve(self, size: int) -> None:
         """Computes at most so many sequences at once from now on."""
         self.micro_batch_size = self.halved = min(size, self.micro_batch_size)
+        self.threads = SideBySide(shares(self.run, self.micro_batch_size))
 
     def _go_on_smaller(self, error: Exception) -> None:
-        """Goes on with parts of half the size.
+        """Goes on with parts of at most half the size.
 
         Raises:
             ReprolmError: that is not wanted, or a part is a single sequence already (exit 71).
         """
-        smaller = self.micro_batch_size // 2
+        # the largest that may be asked for: one that divides the batch
+        half = self.micro_batch_size // 2
+        smaller = max((size for size in divisors(self.run.train.batch_size) if size <= half), default=0)
         if self.run.train.on_out_of_memory == "stop" or not smaller:
-            want = f"train.micro_batch_size: {smaller}, or train.on_out_of_memory: halve"
+            want = f"{smaller}, or train.on_out_of_memory: halve (reprolm plan says what fits)"
             want = want if smaller else "a smaller model, or train.activation_checkpointing: true"
             got = f"{self.micro_batch_size} sequences at once"
             raise refuse("train.micro_batch_size", "needs more memory than there is", got=got, want=want,
@@ -162,9 +188,18 @@ class Step:
             torch.cuda.empty_cache()
 
 
-def _out_of_memory(error: Exception) -> bool:
-    # the CPU allocator has no error class of its own
-    words = ("can't allocate memory", "not enough memory")
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
-        word in str(error) for word in words
-    )
+def shares(run: Run, micro_batch_size: int) -> int:
+    """In how many shares a part of a batch is computed side by side, on as many threads of a CPU."""
+    # what is drawn by chance, and the load of the experts, belong to a part as a whole
+    whole = run.model.dropout or run.model.feedforward == "moe" or run.train.compile
+    if whole or run.device.type != "cpu" or (run.world.size > 1 and run.train.sharding == "fsdp"):
+        return 1
+    return math.gcd(run.threads, micro_batch_size)
+
+
+def _summed(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """By name."""
+    told = dict(parts[0])
+    for part in parts[1:]:
+        told = {name: value + part[name] for name, value in told.items()}
+    return told
