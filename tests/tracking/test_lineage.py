@@ -103,8 +103,25 @@ def test_the_code_has_one_digest_whichever_commit_and_parameters_it_is_run_with(
     (repository / "src/näw.py").write_text("new\n")
     assert digest() not in (first, edited)
     (repository / "src/näw.py").unlink()
-    (repository / "dvc.yaml").write_text("stages: {}\n")
-    assert digest() not in (first, edited)
+    for stages in ("", "stages: [}", "stages: {}", "other: 1"):
+        (repository / "dvc.yaml").write_text(stages)
+        assert digest() == edited
+
+
+def test_only_code_on_which_a_computing_stage_depends_is_in_its_digest(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reprolm.tracking.lineage.COMPUTING", ["train"])
+    (repository / "dvc.yaml").write_text(
+        "stages: {train: {deps: [data/x, src/model.py]}, report: {deps: [src]}}"
+    )
+    before = lineage()[0]["digest.code"]
+    (repository / "src/page.py").write_text("new\n")
+    (repository / "data").mkdir()
+    (repository / "data/x").write_text("new\n")
+    assert lineage()[0]["digest.code"] == before
+    (repository / "src/model.py").write_text("changed\n")
+    assert lineage()[0]["digest.code"] != before
 
 
 def test_changes_that_are_too_many_are_not_kept_and_that_is_said(

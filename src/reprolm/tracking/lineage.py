@@ -7,8 +7,11 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
+import ruamel.yaml
+
 from reprolm.store import digest, file_sha256
 from reprolm.tracking import git
+from reprolm.tracking.pipeline import CLOSING, STEPS
 
 FILES = {
     "params.yaml": "digest.params.yaml",
@@ -23,6 +26,7 @@ WRITTEN = ("dvc.lock", "metrics", "plots")
 # new files that git does not know yet belong to the source only where code lies
 CODE = ("src", "stages")
 PIPELINE = "dvc.yaml"
+COMPUTING = [name for name in STEPS if name != CLOSING]
 MOST_NEW_FILES = 100
 MOST_PATCH_BYTES = 10_000_000
 LEFT_OUT = "git.dirty_left_out"
@@ -49,12 +53,22 @@ def uncommitted() -> tuple[bytes, str]:
     return patch, f"{len(names) - MOST_NEW_FILES} of {len(names)} new files" if many else ""
 
 
+def _computing() -> list[str]:
+    """The code on which computing stages depend, by dvc.yaml; all code where it does not tell."""
+    try:
+        stages = ruamel.yaml.YAML(typ="safe").load(Path(PIPELINE))["stages"]
+        deps = [dep for name in COMPUTING for dep in stages[name]["deps"] if str(dep).startswith(CODE)]
+    except (OSError, ValueError, KeyError, TypeError, ruamel.yaml.error.YAMLError):
+        return list(CODE)
+    return deps or list(CODE)
+
+
 def code() -> str:
-    """The sha256 of what computes: code and pipeline as they lie here, committed or not; "" without git.
+    """The sha256 of the code that computes, as it lies here, committed or not; "" without git.
 
     Commits may differ in results and documents alone, and the changes that no commit has hold parameters.
     """
-    listed = git.said("ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", *CODE, PIPELINE)
+    listed = git.said("ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", *_computing())
     names = sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
     found = {ascii(name): file_sha256(Path(name)) for name in names if Path(name).is_file()}
     return digest(found) if found else ""
