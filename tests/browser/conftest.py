@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.pipeline import workspace
 from tests.pipeline.workspace import Workspace
@@ -47,21 +47,32 @@ def address(work: Workspace) -> Iterator[str]:
         process.wait(30)
 
 
-@pytest.fixture
-def page(address: str, tmp_path: Path) -> Iterator[Page]:
-    """A browser that was never here before, on the address that `reprolm ui` says."""
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, for all tests."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.fail("Chromium is not installed (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
         # as root, in a container, its sandbox cannot start; it opens nothing but our own pages
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        context = browser.new_context(viewport={"width": 1400, "height": 900})
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+def keep_screenshot(page: Page, suffix: str = "") -> None:
+    """Where the environment names a folder, a picture of what the test sees."""
+    if folder := os.environ.get("REPROLM_SCREENSHOTS"):
+        name = os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].split(" ")[0]
+        page.screenshot(path=Path(folder) / f"{name}{suffix}.png", full_page=bool(suffix))
+
+
+@pytest.fixture
+def page(address: str, browser: Browser) -> Iterator[Page]:
+    """A browser that was never here before, on the address that `reprolm ui` says."""
+    with browser.new_context(viewport={"width": 1400, "height": 900}) as context:
         context.set_default_timeout(PATIENCE_MILLISECONDS)
         opened = context.new_page()
         opened.goto(address)
         yield opened
-        if folder := os.environ.get("REPROLM_SCREENSHOTS"):
-            name = os.environ["PYTEST_CURRENT_TEST"].split("::")[-1].split(" ")[0]
-            opened.screenshot(path=Path(folder) / f"{name}.png")
-        browser.close()
+        keep_screenshot(opened)

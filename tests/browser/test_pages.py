@@ -5,12 +5,19 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from reprolm.tracking.charts import CURVES, QUALITY
 from reprolm.tracking.view import COLUMNS
 from tests.browser.conftest import PATIENCE_MILLISECONDS, RATES
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MILLISECONDS)
 ROW = ".ag-center-cols-container .ag-row"
+LINE = ".scatterlayer path.js-line"
+PLOT = f".js-plotly-plot:has({LINE})"
+BAR = ".js-plotly-plot .barlayer .point"
+CUT_OFF = """heads => heads.filter(head => [...head.querySelectorAll("*")].some(
+  each => each.clientWidth && each.scrollWidth > each.clientWidth + 1
+)).map(head => head.textContent.trim())"""
 NAME = "a[href*='/runs/']"
 
 
@@ -39,14 +46,26 @@ def test_a_run_says_what_it_was_and_which_data_it_saw(page: Page) -> None:
     expect(page.get_by_text(re.compile("Training", re.IGNORECASE)).last).to_be_visible()
 
 
-def test_a_run_shows_its_curves(page: Page) -> None:
+def test_no_heading_of_the_table_is_cut_off(page: Page) -> None:
+    expect(page.locator(ROW)).to_have_count(len(RATES))
+    heads = page.locator(".ag-header-cell")
+    expect(heads.filter(has_text="train/best_validation_loss")).to_be_visible()
+    assert heads.evaluate_all(CUT_OFF) == []
+    heads.evaluate_all("heads => heads.forEach(head => head.style.width = '60px')")
+    assert "evaluate/perplexity" in heads.evaluate_all(CUT_OFF), "this test cannot fail"
+
+
+def test_the_charts_of_a_run_begin_with_its_curves(page: Page) -> None:
     open_run(page)
     page.get_by_role("tab", name="Model metrics").click()
-    page.get_by_placeholder("Search metric charts").fill("/loss")
-    lines = page.locator(".js-plotly-plot .scatterlayer path.js-line")
-    expect(lines.first).to_be_visible()
-    steps = lines.first.get_attribute("d") or ""
-    assert len(re.findall("[LMHV,C]", steps)) > 5
+    expect(page.locator(PLOT)).to_have_count(len(CURVES))
+    for plot in page.locator(PLOT).all():
+        line = plot.locator(LINE).first
+        assert len(re.findall("[LMHV,C]", line.get_attribute("d") or "")) > 5
+    expect(page.locator(BAR)).to_have_count(0)
+    expect(page.get_by_text("train/gradient_norm", exact=True)).to_be_visible()
+    page.get_by_text("evaluate/references", exact=False).first.click()
+    expect(page.locator(BAR).first).to_be_visible()
 
 
 def test_a_run_shows_its_report_and_its_pictures(page: Page) -> None:
@@ -70,6 +89,19 @@ def test_two_runs_are_compared(page: Page) -> None:
     expect(page.get_by_text("Comparing 2 Runs")).to_be_visible()
     for rate in RATES.values():
         expect(page.get_by_role("cell", name=str(rate), exact=True).first).to_be_visible()
+
+
+def test_the_charts_of_several_runs_are_curves_results_and_what_differs(page: Page, address: str) -> None:
+    expect(page.locator(ROW)).to_have_count(len(RATES))
+    page.goto(page.url + "&compareRunsMode=CHART")
+    page.set_viewport_size({"width": 1400, "height": 2200})
+    expect(page.locator(PLOT)).to_have_count(len(CURVES))
+    colours = "lines => new Set(lines.map(line => getComputedStyle(line).stroke)).size"
+    for plot in page.locator(PLOT).all():
+        assert plot.locator(LINE).evaluate_all(colours) == len(RATES)
+    expect(page.locator(BAR)).to_have_count(len(QUALITY) * len(RATES))
+    expect(page.get_by_text("train.learning_rate", exact=True)).to_be_visible()
+    expect(page.get_by_text("train.steps", exact=True)).to_have_count(0)
 
 
 def test_a_choice_of_the_reader_stands(page: Page, address: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import psutil
 import pytest
 
+from reprolm.tracking.ending import tells
 from tests.pipeline.workspace import Workspace, story
 
 
@@ -164,6 +165,32 @@ def test_a_dvc_killed_between_two_stages_leaves_no_run_that_looks_finished(work:
     (run,) = work.runs()
     assert run.data.tags["stage.train_tokenizer"] == "ran"
     assert run.info.status == "KILLED"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "error"),
+    [
+        pytest.param(
+            "stages:\n", "stages:\n  mine: {cmd: 'false', deps: [data/tokenizer]}\n",
+            "dvc ended with exit code 255 after train_tokenizer",
+            marks=pytest.mark.skipif(not tells(), reason="the system does not tell how dvc ended"),
+        ),
+        ("- data/tokenizer\n    metrics", "- data/tokenizer\n      - no\n    metrics", "it left no no"),
+    ],
+    ids=["a stage of one's own", "a missing output"],
+)  # fmt: skip
+def test_a_dvc_that_ends_with_an_error_after_a_stage_fails_its_run(
+    work: Workspace, before: str, after: str, error: str
+) -> None:
+    pipeline = work.path / "dvc.yaml"
+    pipeline.write_text(pipeline.read_text().replace(before, after, 1))
+    work.edit({"tokenizer.vocab_size": 310})
+    targets = ["mine"] if "mine" in after else []
+    work.run("dvc", "repro", *targets, code=255)
+    (run,) = work.runs()
+    assert run.data.tags["stage.train_tokenizer"] == "ran"
+    assert run.info.status == "FAILED"
+    assert error in run.data.tags["error"]
 
 
 @pytest.mark.heavy

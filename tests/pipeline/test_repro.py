@@ -8,6 +8,8 @@ import pytest
 from mlflow.entities import RunStatus
 
 from reprolm.store import verified
+from reprolm.tracking.charts import CURVES
+from reprolm.tracking.shown import MOST_POINTS, MOST_SCALARS
 from tests.pipeline.workspace import Workspace
 
 STAGES = ["check", "download", "train_tokenizer", "encode", "train", "evaluate", "sample", "report"]
@@ -51,6 +53,18 @@ def test_the_run_is_whole_in_mlflow(finished: Workspace) -> None:
     shown = {point.step: point.value for point in curve}
     assert shown == {int(row["step"]): float(row["train_loss"]) for row in rows if row["train_loss"]}
     assert len(run.inputs.dataset_inputs) >= 1
+
+
+def test_a_run_has_no_more_numbers_and_points_than_a_page_can_show(finished: Workspace) -> None:
+    (run,) = finished.runs()
+    client = finished.client()
+    series = {key: client.get_metric_history(run.info.run_id, key) for key in run.data.metrics}
+    scalars = {key for key, points in series.items() if [point.step for point in points] == [0]}
+    curves = series.keys() - scalars
+    assert len(scalars) <= MOST_SCALARS
+    assert curves == set(CURVES)
+    assert max(len(points) for points in series.values()) <= MOST_POINTS
+    assert max(len(series[key]) for key in curves) == 20  # of 40 steps, every second
 
 
 def test_the_model_learned_something(finished: Workspace) -> None:

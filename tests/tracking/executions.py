@@ -40,9 +40,10 @@ class Written:
         alive: bool = False,
         on: str = "",
         command: str = "dvc repro train",
+        process: tuple[int, float] | None = None,
         **fields: Any,
     ) -> None:
-        self.process = here() if alive else gone()
+        self.process = process or (here() if alive else gone())
         self.execution = Execution(on or host(), *self.process, "repro", command, **fields)
         count = len(list(executions(root).glob("*"))) if executions(root).is_dir() else 0
         self.directory = executions(root) / f"{self.execution.id}{count}"

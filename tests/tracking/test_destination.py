@@ -1,13 +1,15 @@
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
 
 import pytest
+from mlflow.entities import Metric
 
 from reprolm.errors import Exit, ReprolmError
 from reprolm.store import locked
 from reprolm.tracking import destination
-from reprolm.tracking.destination import Destination, asking, connect, experiment, uri
+from reprolm.tracking.destination import Destination, asking, connect, experiment, survey, uri
 from tests.tracking.conftest import SETTINGS
 
 
@@ -114,3 +116,19 @@ def test_a_store_that_cannot_be_asked_is_one_line(
 def test_a_fault_of_our_own_is_not_taken_for_one_of_the_store(bare: Path) -> None:
     with pytest.raises(ZeroDivisionError), asking(bare):
         raise ZeroDivisionError
+
+
+def test_a_store_that_was_surveyed_finds_a_curve_by_its_run(repository: Path, to: Destination) -> None:
+    for _ in range(3):
+        run = to.client.create_run(to.experiment).info.run_id
+        for key in ("train/loss", "validation/loss"):
+            to.client.log_batch(run, [Metric(key, 1.0, step, step) for step in range(300)])
+    asked = "explain query plan select value from metrics where key = 'train/loss' and run_uuid = 'x'"
+
+    def plan() -> str:
+        with contextlib.closing(sqlite3.connect(repository / "mlflow.db")) as store:
+            return str(store.execute(asked).fetchall())
+
+    assert "autoindex" in plan(), "this test cannot fail"
+    survey(repository)
+    assert "index_metrics_run_uuid" in plan()

@@ -102,7 +102,8 @@ def headline(found: Comparison) -> str:
     quality = written(best.interval(metric.key), metric.digits).replace(" ", "\u00a0")
     close = len(found.near(metric, best))
     rest = f"; {close} other{'s overlap' if close > 1 else ' overlaps'}" if close else ""
-    return f"{best.name}: {quality} {metric.label}, the best mean of {len(found.groups)}{rest}."
+    mean = "mean " if any(len(group.runs) > 1 for group in found.groups) else ""
+    return f"{best.name}: {quality} {metric.label}, the best {mean}of {len(found.groups)}{rest}."
 
 
 def _subtitle(found: Comparison) -> str:

@@ -24,10 +24,7 @@ _LEVEL = {"add_prefix_space": False, "trim_offsets": True, "use_regex": False}
 
 
 class _Cache(dict[str, bytes]):
-    """Words that were met lately, with their ids as they lie in an array: to join them is quickest.
-
-    Where there are too many they become the older ones; one of those that is met again is young again.
-    """
+    """Words that were met lately, with their ids as they lie in an array: to join them is quickest."""
 
     def __init__(self, merges: Merges) -> None:
         self._merges = merges
@@ -39,11 +36,16 @@ class _Cache(dict[str, bytes]):
             merged = self._merges.ids(word.encode("utf-8", "surrogateescape"))
             ids = np.array(merged, dtype=np.uint32).tobytes()
         if len(word) <= LONGEST_CACHED:
-            if len(self) >= LARGEST_CACHE:
-                self._older = dict(self)
-                self.clear()
             self[word] = ids
         return ids
+
+    def renewed(self) -> "_Cache":
+        """This one until it is full; then one to which its words are the older ones, taken over when met."""
+        if len(self) < LARGEST_CACHE:
+            return self
+        young, self._older = _Cache(self._merges), {}
+        young._older = self
+        return young
 
 
 class BytePairTokenizer(Tokenizer):
@@ -90,9 +92,13 @@ class BytePairTokenizer(Tokenizer):
 
     def encode_many(self, texts: Sequence[str]) -> list[Ids]:
         """The ids of each text."""
-        ids = self._cache.__getitem__
-        joined = (bytearray().join(map(ids, self._split(text))) for text in texts)
-        return [np.frombuffer(each, dtype=np.uint32) for each in joined]
+        return [self._encoded(text) for text in texts]
+
+    def _encoded(self, text: str) -> Ids:
+        self._cache = self._cache.renewed()
+        return np.frombuffer(
+            bytearray().join(map(self._cache.__getitem__, self._split(text))), dtype=np.uint32
+        )
 
 
 def pattern_of(content: dict[str, Any]) -> str:

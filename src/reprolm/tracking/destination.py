@@ -8,6 +8,7 @@ import contextlib
 import importlib.util
 import os
 import re
+import sqlite3
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "reprolm"
+SURVEYED_ROWS = 1000
 ENVIRONMENT = {
     # retries are ours: MLflow's own block for minutes (spec: seven, up to two minutes each)
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -95,6 +97,17 @@ def asking(root: Path) -> Iterator[None]:
         what = "refuses" if answered(error) else "does not answer"
         got = redacted((str(error).strip() or type(error).__name__).splitlines()[0])
         raise refuse(redacted(uri(root)), what, got=got, exit=Exit.NETWORK) from error
+
+
+def survey(root: Path) -> None:
+    """Has SQLite look at how its tables are filled: else it reads a curve of all runs for that of one."""
+    address = uri(root)
+    path = address.removeprefix("sqlite:///")
+    if path == address or not Path(path).is_file():
+        return
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, timeout=1)) as store:
+        store.execute(f"pragma analysis_limit = {SURVEYED_ROWS}")
+        store.execute("analyze")
 
 
 def connect(root: Path) -> Destination:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from reprolm.errors import Exit, refuse
-from reprolm.tracking.destination import artifacts, connect, installed, uri
+from reprolm.tracking.destination import artifacts, connect, installed, survey, uri
 from reprolm.tracking.identity import redacted
 
 HOST = "127.0.0.1"
@@ -67,6 +67,7 @@ def serve(root: Path, port: int) -> None:
     _refuse_used(port)
     with contextlib.suppress(Exception):  # what is wrong with a store, MLflow's own server says
         os.environ[OPENED] = connect(root).experiment
+    survey(root)
     print(f"http://{HOST}:{port} shows the runs in {redacted(address)} (Ctrl-C ends it)", flush=True)
     os.chdir(root)
     os.execve(sys.executable, command(root, port), os.environ | ENVIRONMENT)  # noqa: S606

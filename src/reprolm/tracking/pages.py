@@ -4,6 +4,7 @@ MLflow 3 has two sets of pages and keeps the choice in the browser; who has not 
 loads this module as an app of its own (`mlflow ui --app-name reprolm`), in the server's process.
 """
 
+import gc
 import json
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -12,13 +13,22 @@ from typing import Any
 from mlflow.server.fastapi_app import app as pages
 
 from reprolm.tracking.interface import OPENED
-from reprolm.tracking.view import remembered
+from reprolm.tracking.view import charts_of_a_run, remembered
 
+# the charts of each run are remembered apart, so that what to begin with is given when it is asked for
 SCRIPT = """<script>
 for (const [key, value] of Object.entries(%s))
   if (localStorage.getItem(key) === null) localStorage.setItem(key, value);
+const charts = %s, kept = Storage.prototype.getItem;
+Storage.prototype.getItem = function (key) {
+  return kept.call(this, key) ?? (/-RunPage-.*-model-chartUIState$/.test(key) ? charts : null);
+};
 if (["", "#/"].includes(location.hash)) location.hash = "#/experiments/%s/runs";
 </script>"""
+# a table of a hundred runs is 20,000 objects that live for one answer; by default the collector looks through
+# them again and again, for more than half of the time
+gc.freeze()
+gc.set_threshold(100_000, 20, 100)
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -26,7 +36,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 def _script() -> str:
     experiment = os.environ.get(OPENED, "")
-    return SCRIPT % (json.dumps(remembered(experiment)), experiment) if experiment.isdigit() else ""
+    if not experiment.isdigit():
+        return ""
+    return SCRIPT % (json.dumps(remembered(experiment)), json.dumps(charts_of_a_run()), experiment)
 
 
 class _FirstPage:

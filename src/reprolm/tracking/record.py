@@ -1,8 +1,9 @@
 """The record of an execution: a local journal to which its stages append. MLflow is sent what stands in it.
 
 Every line has `at` (milliseconds since 1970) and `kind`: opened, started, point, numbers, tag, dataset, file,
-table, curve, outputs, cached or ended. Files that MLflow shall show are copied beside it
-when they are recorded, because the workspace of a queued experiment is removed at its end.
+table, curve, outputs, cached or ended; the last may be `over`, of a `dvc` that ended with an error. Files
+that MLflow shall show are copied beside it when they are recorded, because the workspace of a queued one is
+removed at its end.
 """
 
 import json

@@ -17,7 +17,8 @@ from pathlib import Path
 import reprolm
 from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.store import locked, prune
-from reprolm.tracking.destination import Destination, answered, installed, reach, uri
+from reprolm.tracking.destination import Destination, answered, installed, reach, survey, uri
+from reprolm.tracking.ending import Ending
 from reprolm.tracking.identity import redacted
 from reprolm.tracking.location import executions
 from reprolm.tracking.mirror import RUNNING, Mirror, Shipped, execution_of, note_failure, pending
@@ -114,11 +115,14 @@ class Shipping:
         mirror: Mirror | None = None
         failures, since = 0, time.monotonic()
         swept = False
+        ending = Ending(directory)
         while (directory / JOURNAL).is_file():
             pause = LOOK_EVERY_SECONDS
+            ending.note()
             try:
                 mirror = mirror or self._mirror(directory)
-                if mirror.ship():
+                # what ended between the two looks is sent by one more
+                if mirror.ship() and not ending.note():
                     break
                 failures, since = 0, time.monotonic()
                 swept = swept or self.sweep()
@@ -133,6 +137,7 @@ class Shipping:
             time.sleep(pause * random.uniform(0.8, 1.0))  # noqa: S311 - so that many do not come at once
         if not swept:
             self.sweep()
+        survey(self._root)
 
     def sweep(self) -> bool:
         """Sends what earlier executions of this machine left, newest first; removes old ones."""

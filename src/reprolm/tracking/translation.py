@@ -77,6 +77,7 @@ class Translation:
         self._buckets: dict[str, int] = {}
         self._headlines: dict[str, float] = {}
         self._changed = ""
+        self._refused = False
         self._tables: list[dict[str, str]] = []
 
     def take(self, records: Iterable[Mapping[str, Any]]) -> Parcel:
@@ -110,6 +111,8 @@ class Translation:
             return "FAILED"
         if "killed" in ends or stages & set(self.running):
             return "KILLED"
+        if self._refused:
+            return "FAILED"
         if self.ended.get(CLOSING) == "done":
             return "FINISHED"
         if not over or self.running:
@@ -147,6 +150,14 @@ class Translation:
         else:
             parcel.tags["exit"] = str(record["exit"])
             parcel.tags["error"] = text(record["error"], LONGEST_TAG) or status
+
+    def _take_over(self, record: Mapping[str, Any], parcel: Parcel) -> None:
+        # where a stage ended with an error, it said more
+        if not self.running and set(self.ended.values()) <= {"done"}:
+            self._refused = True
+            parcel.tags["error"] = text(record["error"], LONGEST_TAG)
+            if record["exit"] is not None:
+                parcel.tags["exit"] = str(record["exit"])
 
     def _take_horizon(self, record: Mapping[str, Any], _: Parcel) -> None:
         self._horizon = max(1, record["steps"])

@@ -4,8 +4,12 @@ Who opens them with `reprolm ui` finds it set in the browser; a team's own serve
 tag of the experiment that a link names. What a reader has chosen stands.
 """
 
+import base64
 import json
+import zlib
 from typing import TYPE_CHECKING
+
+from reprolm.tracking import charts
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment
@@ -13,18 +17,20 @@ if TYPE_CHECKING:
 NAME = "reprolm"
 KIND = "mlflow.experimentKind"
 TAG = f"mlflow.sharedViewState.{NAME}"
-COLUMNS = (
-    "metrics.`train/best_validation_loss`",
-    "metrics.`evaluate/perplexity`",
-    "metrics.`evaluate/bits_per_byte`",
-    "params.`model.n_layers`",
-    "params.`model.d_model`",
-    "params.`train.steps`",
-    "params.`train.learning_rate`",
-    "params.`seed`",
-    "tags.`changed`",
-)
-"""The columns beside name, age and duration."""
+COLUMNS = {
+    "tags.`changed`": 200,
+    "metrics.`evaluate/bits_per_byte`": 165,
+    "metrics.`evaluate/perplexity`": 145,
+    "metrics.`train/best_validation_loss`": 195,
+    "params.`train.learning_rate`": 150,
+    "params.`train.steps`": 100,
+    "params.`model.n_layers`": 120,
+    "params.`model.d_model`": 120,
+    "params.`seed`": 70,
+}
+"""The columns beside name, age and duration, each as wide as its heading needs, in pixels."""
+FIRST = {"1": 73, "attributes.`Run Name`": 180, "runDateAndNestInfo": 130, "duration": 80}
+"""The columns that are always there: tick, name, age, duration."""
 # the whole of what MLflow's page keeps: it takes no part of it
 STATE = {
     "searchFilter": "",
@@ -34,9 +40,9 @@ STATE = {
     "lifecycleFilter": "Active",
     "datasetsFilter": [],
     "modelVersionFilter": "All Runs",
-    "selectedColumns": COLUMNS,
-    "columnOrder": [],
-    "columnWidths": {},
+    "selectedColumns": list(COLUMNS),
+    "columnOrder": [*FIRST, *COLUMNS],
+    "columnWidths": FIRST | COLUMNS,
     "runsExpanded": {},
     "runsPinned": [],
     "runsHidden": [],
@@ -44,15 +50,17 @@ STATE = {
     "runsHiddenMode": "FIRST_10_RUNS",
     "viewMaximized": False,
     "runListHidden": False,
-    "isAccordionReordered": False,
     "useGroupedValuesInCharts": True,
     "hideEmptyCharts": True,
     "groupBy": None,
     "groupsExpanded": {},
     "autoRefreshEnabled": True,
-    "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+    "globalLineChartConfig": charts.AXIS,
+    **charts.of_several(),
 }
-TAGS = {KIND: "custom_model_development", TAG: json.dumps(STATE)}
+# as MLflow itself writes a long one: servers of before take 5,000 letters
+PACKED = "deflate;" + base64.b64encode(zlib.compress(json.dumps(STATE).encode())).decode()
+TAGS = {KIND: "custom_model_development", TAG: PACKED}
 
 
 def address(experiment: str) -> str:
@@ -68,6 +76,11 @@ def remembered(experiment: str) -> dict[str, str]:
         "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
         f'MLflowLocalStorage-1.1-ExperimentPage-["{experiment}"]-ReactComponentState': json.dumps(STATE),
     }
+
+
+def charts_of_a_run() -> str:
+    """What a browser remembers of the charts of a run whose reader has arranged them so."""
+    return json.dumps(charts.of_run())
 
 
 def lacking(experiment: "Experiment") -> dict[str, str]:
