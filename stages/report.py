@@ -16,7 +16,7 @@ def main(stage: Stage) -> None:
     write(acting(stage.params()), Path(), PAGE)
     stage.artifact(PAGE, "report")
     if (MODEL / MANIFEST).is_file():  # DVC runs this stage only after it has recorded the model
-        finished.remove(stage.root / ".reprolm" / "checkpoints", model=directory_digest(MODEL))
+        finished.remove(stage.checkpoints, model=directory_digest(MODEL))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def main(stage: Stage) -> None:
     bits = fingerprint(on, threads)
     training, validation = (Tokens(tokens, split) for split in ("train", "validation"))
     key = checkpoint_key(model, train, seed, directory_digest(tokens), bits)
-    directory = stage.root / ".reprolm" / "checkpoints" / key
+    directory = stage.checkpoints / key
     with together(directory, train.processes, on) as world:
         if world.leads:
             finished.begin(directory, bits)

@@ -73,6 +73,27 @@ def test_a_missing_model_is_one_line(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "words", ["compare a b", "lineage latest", "verify a b", "verify --deep", "sync", "promote a"]
+)
+def test_a_command_in_a_folder_that_is_no_repository_is_refused_and_writes_nothing(
+    tmp_path: Path, words: str
+) -> None:
+    done = reprolm(*words.split(), cwd=tmp_path)
+    assert done.returncode == 66
+    assert done.stderr == f"reprolm: error: {tmp_path}: is in no repository (want cd to a clone of reprolm)\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", ["compare a b", "lineage latest"])
+def test_a_folder_is_no_page(tmp_path: Path, words: str) -> None:
+    (tmp_path / ".dvc").mkdir()
+    done = reprolm(*words.split(), "--out", str(tmp_path), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is a directory" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_doctor_works_where_nothing_is_found(tmp_path: Path) -> None:
     done = reprolm("doctor", cwd=tmp_path, path=str(tmp_path))
     assert done.returncode == 0

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from reprolm.errors import guarded
+from reprolm.lineage.command import Page
 from reprolm.lineage.command import install as install_lineage
 from reprolm.registry.command import install as install_registry
 
@@ -33,9 +34,9 @@ def _describe() -> None:
 
 def _root() -> Path:
     """The repository, from whichever folder of it."""
-    from reprolm.tracking.location import root
+    from reprolm.tracking.location import repository
 
-    return root()
+    return repository()
 
 
 @app.command()
@@ -93,9 +94,7 @@ def sync() -> None:
 
 @app.command()
 def verify(
-    one: Annotated[
-        str | None, typer.Argument(help="a run of MLflow, a folder, a git revision or DVC experiment")
-    ] = None,
+    one: Annotated[str | None, typer.Argument(help="a run, a folder, or a git revision")] = None,
     other: Annotated[str | None, typer.Argument(help="what to compare it with; this workspace")] = None,
     deep: Annotated[bool, typer.Option("--deep", help="rehashes all that DVC believes unread")] = False,
 ) -> None:
@@ -155,8 +154,8 @@ def sweep(
 
 @app.command()
 def compare(
-    runs: Annotated[list[str], typer.Argument(help="ids or names of runs, 'seed=*', or a filter of MLflow")],
-    out: Annotated[Path | None, typer.Option(help="the page; otherwise reports/compare.html")] = None,
+    runs: Annotated[list[str], typer.Argument(help="runs as for lineage, 'seed=*', or a filter of MLflow")],
+    out: Page = None,
 ) -> None:
     """Shows runs beside each other: what differs, numbers, curves, samples; a table and a page."""
     from reprolm.compare.command import compare as compare_runs

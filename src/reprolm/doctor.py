@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from reprolm import processes
+
 NEEDED_FREE_BYTES = 2 * 10**9
 
 
@@ -85,7 +87,7 @@ def system() -> Finding:
 
 def cores() -> Finding:
     """More threads than cores slow training down; their number changes bits, so it is never set by itself."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = processes.cores()
     remedy = "dvc exp run -S threads=1 (the default of 2 runs here, slowly)" if count < 2 else ""
     return Finding("processor cores", str(count), remedy)
 

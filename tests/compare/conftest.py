@@ -7,8 +7,8 @@ import pytest
 from mlflow.entities import Metric, Param, RunTag
 
 from reprolm.compare.runs import Compared, gathered
-from reprolm.compare.select import all_runs
 from reprolm.tracking.destination import Destination, connect
+from reprolm.tracking.runs import all_runs
 
 BEGAN = 1_790_000_000_000
 TAGS = {"stage.download.digest": "text", "stage.encode.digest": "tokens", "stage.train": "ran",

@@ -1,5 +1,6 @@
 """Groups over seeds, their intervals, and where a best may be marked."""
 
+import itertools
 import math
 
 import numpy as np
@@ -8,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from reprolm.compare.groups import circumstances, differences, groups, interval
-from reprolm.compare.page import headline
+from reprolm.compare.circumstances import around
+from reprolm.compare.groups import differences, groups, interval
+from reprolm.compare.page import headline, render
 from reprolm.compare.quality import METRICS, incomparable
 from reprolm.compare.result import compared
 from reprolm.compare.runs import Compared
@@ -17,8 +19,11 @@ from reprolm.compare.runs import Compared
 BITS = METRICS[0]
 
 
-def run(name: str, quality: float = 1.0, tags: dict[str, str] | None = None, **params: str) -> Compared:
-    return Compared(name, name, "FINISHED", params, {BITS.key: quality}, tags or {})
+def run(
+    name: str, quality: float = 1.0, tags: dict[str, str] | None = None, at: int = 0, **params: str
+) -> Compared:
+    status = params.pop("status", "FINISHED")
+    return Compared(name, name, status, params, {BITS.key: quality}, tags or {}, started=at)
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12))
@@ -47,12 +52,61 @@ def test_a_parameter_that_does_not_act_in_a_run_is_told_apart_from_any_value() -
     assert differences(runs) == {"position": ["rope", "none"], "rope.theta": ["1e4", "–"]}
 
 
-def test_the_same_seed_twice_makes_no_interval_narrower() -> None:
-    found = compared([run("new", 1.0, seed="1"), run("old", 1.0, seed="1"), run("two", 2.0, seed="2")])
+@pytest.mark.parametrize("order", [*itertools.permutations(range(4))])
+def test_of_a_run_that_was_repeated_the_newest_that_finished_counts_however_they_are_typed(
+    order: tuple[int, ...],
+) -> None:
+    runs = [run("old", at=1, seed="1"), run("new", at=2, seed="1"), run("two", at=0, seed="2"),
+            run("newest", at=3, seed="1", status="RUNNING")]  # fmt: skip
+    found = compared([runs[index] for index in order])
     [group] = found.groups
     assert [each.name for each in group.runs] == ["new", "two"]
-    assert [each.name for each in group.repeated] == ["old"]
-    assert any("1 older run" in note for note in found.notes)
+    assert {each.name for each in group.repeated} == {"old", "newest"}
+    assert any("2 runs are repeated, nothing differs" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("tag", "word"),
+    [
+        ("digest.code", "code"),
+        ("git.commit", "code"),
+        ("git.dirty_sha256", "code"),
+        ("stage.download.digest", "corpus"),
+        ("stage.encode.digest", "tokens"),
+        ("version.torch", "torch"),
+        ("device", "device"),
+        ("machine.processor", "processor"),
+    ],
+)
+def test_runs_that_differ_besides_their_parameters_are_groups_of_their_own_by_age(
+    tag: str, word: str
+) -> None:
+    def of(value: str, first: int) -> list[Compared]:
+        return [run(f"{value}{s}", first + s / 10, {tag: value}, first, seed=str(s)) for s in (1, 2)]
+
+    found = compared([*of("second", 2), *of("first", 1)])
+    assert [len(group.runs) for group in found.groups] == [2, 2]
+    assert [group.runs[0].name for group in found.groups] == ["first1", "second1"]
+    assert all(group.name.startswith(f"{word} ") for group in found.groups)
+    assert not [group.repeated for group in found.groups if group.repeated]
+
+
+def test_groups_of_other_code_are_told_apart_within_each_value_of_a_parameter() -> None:
+    runs = [
+        run(f"{x}{code}", tags={"digest.code": code * 64}, x=x)
+        for x, code in (("1", "a"), ("1", "b"), ("2", "b"))
+    ]
+    found = compared(runs)
+    assert [group.name for group in found.groups] == ["x=1, code aaaaaaa", "x=1, code bbbbbbb", "x=2"]
+    page = render(found, ["reprolm", "compare"])
+    assert '<th scope="col">besides parameters</th>' in page
+    assert '<td class="value">code bbbbbbb</td>' in page
+
+
+def test_data_that_differ_with_parameters_are_no_reason_of_their_own() -> None:
+    runs = [run(x, tags={"stage.encode.digest": x}, x=x) for x in ("1", "2")]
+    assert [group.name for group in groups(runs)] == ["x=1", "x=2"]
+    assert around(runs) == {}
 
 
 def test_the_best_is_the_group_with_the_best_mean() -> None:
@@ -101,5 +155,10 @@ def test_no_best_is_marked_where_runs_were_not_judged_alike(
 
 def test_other_code_is_named_beside_the_parameters() -> None:
     runs = [run("a", tags={"git.commit": "1"}, x="1"), run("b", tags={"git.commit": "2"}, x="2")]
-    assert list(circumstances(runs)) == ["code, by commit"]
-    assert any("code, by commit" in note for note in compared(runs).notes)
+    assert list(around(runs)) == ["code"]
+    assert any("different too: code" in note for note in compared(runs).notes)
+
+
+def test_the_same_code_in_two_commits_is_the_same() -> None:
+    runs = [run(c, tags={"git.commit": c, "digest.code": "same"}, seed=c) for c in ("1", "2")]
+    assert [len(group.runs) for group in groups(runs)] == [2]

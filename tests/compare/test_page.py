@@ -14,8 +14,9 @@ from reprolm.compare.figures import apart, look
 from reprolm.compare.page import continuations, render, sampled
 from reprolm.compare.result import compared
 from reprolm.compare.runs import Compared, Curve, _without_pause, gathered
-from reprolm.compare.select import all_runs, selected
+from reprolm.compare.select import selected
 from reprolm.compare.table import table
+from reprolm.tracking.runs import all_runs
 from tests.compare.conftest import Store
 
 
@@ -37,13 +38,16 @@ def test_the_time_between_a_kill_and_the_going_on_counts_for_nothing() -> None:
     assert list(_without_pause(steps, seconds, "0")) == list(seconds)
 
 
-def test_a_run_taken_from_the_cache_has_the_clock_of_the_one_that_trained(store: Store) -> None:
+def test_a_run_taken_from_the_cache_has_clock_and_machine_of_the_one_that_trained(store: Store) -> None:
     trained = selected(store.to, ["rate=0.03,seed=3", "bytes"])[0].info.run_id
     tags = {"stage__train": "cached", "stage__train__computed_by": trained}
+    store.to.client.set_tag(trained, "device", "a GPU")
     own = store.add("from-cache", {"seed": "3"}, 7.0, **tags)
     [found] = gathered(store.to, [store.to.client.get_run(own)])
     assert found.curves["validation/loss"].values[-1] == pytest.approx(1.23 + 5 / 20)
     assert len(found.curves["validation/loss"].seconds) == 4
+    assert found.tags["device"] == "a GPU"
+    store.to.client.delete_tag(trained, "device")
     store.to.client.delete_run(own)
 
 

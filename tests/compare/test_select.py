@@ -11,8 +11,8 @@ def names(store: Store, *words: str) -> list[str]:
     return [run.info.run_name for run in selected(store.to, words)]
 
 
-def test_a_name_is_its_newest_finished_run(store: Store) -> None:
-    found = selected(store.to, ["rate=0.01,seed=1", "bytes"])
+def test_a_name_is_its_run_that_finished(store: Store) -> None:
+    found = selected(store.to, ["rate=0.01,seed=1", "latest"])
     assert [run.info.run_name for run in found] == ["rate=0.01,seed=1", "bytes"]
     assert found[0].info.status == "FINISHED"
 
@@ -36,17 +36,17 @@ def test_a_filter_of_mlflow_is_asked_there(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "told", "code"),
     [
-        (["rate=0.01,seed=9", "bytes"], "rate=0.01,seed="),
-        (["nothing*"], "no run fits"),
-        (["metrics.x ~ 3"], "no filter of MLflow"),
-        (["bytes"], "compares several runs"),
-        (["bytes", "bytes"], "compares several runs"),
+        (["rate=0.01,seed=9", "bytes"], "rate=0.01,seed=", Exit.MISSING),
+        (["nothing*"], "run: is not known", Exit.MISSING),
+        (["metrics.x ~ 3"], "no filter of MLflow", Exit.PARAMETERS),
+        (["bytes"], "compares several runs", Exit.PARAMETERS),
+        (["bytes", "bytes"], "compares several runs", Exit.PARAMETERS),
     ],
 )
-def test_a_word_that_means_nothing_is_one_line(store: Store, words: list[str], told: str) -> None:
+def test_a_word_that_means_nothing_is_one_line(store: Store, words: list[str], told: str, code: Exit) -> None:
     with pytest.raises(ReprolmError, match=told) as caught:
         selected(store.to, words)
-    assert caught.value.exit == Exit.PARAMETERS
+    assert caught.value.exit == code
     assert len(str(caught.value).splitlines()) == 1

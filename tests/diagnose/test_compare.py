@@ -4,12 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from typer.testing import CliRunner
 
 from reprolm.cli import app
 from reprolm.diagnose.compare import compare
-from reprolm.errors import Exit, ReprolmError
 from reprolm.tracking.kept import kept
 from reprolm.train.loop import Trainer
 from reprolm.train.publish import publish_record
@@ -76,9 +74,3 @@ def test_the_command_says_so_and_its_exit_code_too(tmp_path: Path) -> None:
     assert "weights: the same at steps 0, 10, differ at step 12" in told.output
     assert "versions differ: torch" in told.output
     assert CliRunner().invoke(app, ["verify", str(a), str(a)]).exit_code == 0
-
-
-def test_what_keeps_no_certificate_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ReprolmError, match="keeps no certificate") as caught:
-        kept(tmp_path, "no-such-revision")
-    assert caught.value.exit == Exit.MISSING

@@ -69,21 +69,52 @@ def test_a_clone_has_commit_changes_and_new_files_of_a_run(source: Path) -> None
     git("checkout", "-q", "--", ".")
     (source / "src" / "b.py").unlink()
     commit, patch = clone.commit_of(run, source), clone.patch_of(run)
-    again = clone.make(source, source / "again", commit, patch)
-    assert (again / "src" / "a.py").read_text() == "changed\n"
-    assert (again / "src" / "b.py").read_text() == "new\n"
-    clone.compare_files(again, run.tags)
-    (again / "params.yaml").write_text("seed: 3\n")
-    with pytest.raises(ReprolmError, match=r"params\.yaml: is not that of the run"):
+    with clone.made(source, source / "again", commit, patch) as again:
+        assert (again / "src" / "a.py").read_text() == "changed\n"
+        assert (again / "src" / "b.py").read_text() == "new\n"
         clone.compare_files(again, run.tags)
+        (again / "params.yaml").write_text("seed: 3\n")
+        with pytest.raises(ReprolmError, match=r"params\.yaml: is not that of the run"):
+            clone.compare_files(again, run.tags)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_clone_that_cannot_be_made_whole_leaves_nothing_behind(source: Path, *, there: bool) -> None:
+    if there:
+        (source / "again").mkdir()
+    with (
+        pytest.raises(ReprolmError, match="git apply: failed"),
+        clone.made(source, source / "again", git("rev-parse", "HEAD"), b"no patch"),
+    ):
+        pass
+    assert (source / "again").exists() == there
+    assert not list(source.glob("again/*"))
+    code, line = refused(run_of(source, **{"digest.params.yaml": "0" * 64}), source)
+    assert (code, "is not that of the run" in line) == (Exit.INTEGRITY, True)
+    assert not list(source.glob("again/*"))
+
+
+def test_a_run_is_cloned_whatever_its_user_has_told_git(
+    source: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path_factory.mktemp("home") / "config"
+    words = {"clone.defaultRemoteName": "upstream", "diff.context": "0", "diff.noprefix": "true",
+             "diff.renames": "copies"}  # fmt: skip
+    for key, value in words.items():
+        git("config", "--file", str(odd), key, value)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(odd))
+    run = run_of(source)
+    with clone.made(source, source / "again", clone.commit_of(run, source), clone.patch_of(run)) as again:
+        assert (again / "src" / "a.py").read_text() == "changed\n"
+        assert (again / "src" / "b.py").read_text() == "new\n"
 
 
 def test_a_commit_that_no_branch_holds_any_more_is_cloned(source: Path) -> None:
     git("commit", "-qam", "second")
     run = run_of(source)
     git("reset", "-q", "--hard", "HEAD~1")
-    again = clone.make(source, source / "again", clone.commit_of(run, source), b"")
-    assert (again / "src" / "a.py").read_text() == "changed\n"
+    with clone.made(source, source / "again", clone.commit_of(run, source), b"") as again:
+        assert (again / "src" / "a.py").read_text() == "changed\n"
 
 
 def test_what_is_missing_or_another_is_refused_before_anything_runs(source: Path) -> None:

@@ -86,6 +86,38 @@ def test_a_model_that_has_a_name_only_gets_another_alias(root: Path, to: Destina
     assert "language-model version 1 @ch" in versions(found(root, name))[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "alias"),
+    [(NAME, "v1"), (NAME, "V12"), (NAME, "Latest"), (NAME, "a b"), (NAME, ""), ("a/b", "a"), ("it's", "a"),
+     ("a.b", "a"), ("a%b", "a"), ("a\n", "a"), ("n" * 251, "a")],
+)  # fmt: skip
+def test_a_name_that_mlflow_refuses_is_refused_before_anything_is_logged(
+    root: Path, monkeypatch: pytest.MonkeyPatch, name: str, alias: str
+) -> None:
+    def asked(root: Path, word: str) -> Any:
+        raise AssertionError
+
+    monkeypatch.setattr("reprolm.registry.promote.found", asked)
+    with pytest.raises(ReprolmError, match=r"^--(name|alias): ") as caught:
+        promote(root, "vexed-moth", name, alias)
+    assert caught.value.exit is Exit.PARAMETERS
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_registry_that_refuses_is_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    def refuses(self: MlflowClient, filter_string: str) -> Any:
+        raise MlflowException("no registry here\nat all")
+
+    name = recorded(root)
+    monkeypatch.setattr(MlflowClient, "search_model_versions", refuses)
+    with pytest.raises(ReprolmError, match=r"does not answer \(got no registry here\)") as caught:
+        promote(root, name, NAME, "champion")
+    assert caught.value.exit is Exit.NETWORK
+
+
 def test_a_model_that_is_no_longer_here_is_refused_with_what_to_type(root: Path) -> None:
     subprocess.run([sys.executable, "-m", "dvc", "init", "-q", "-f", "--no-scm"], cwd=root, check=True)
     name = recorded(root)

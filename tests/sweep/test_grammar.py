@@ -34,12 +34,33 @@ def test_values_are_read_as_params_yaml_reads_them(word: str, values: tuple[Any,
     assert [type(value) for value in found] == [type(value) for value in values]
 
 
-def test_spaces_with_ends_are_those_of_numpy_in_three_digits() -> None:
+def test_geometric_spaces_are_those_of_numpy_in_three_digits() -> None:
     found = axis("train.learning_rate=geomspace(1e-4,1e-2,5)").values
     assert found == (1e-4, 0.000316, 0.001, 0.00316, 0.01)
     np.testing.assert_allclose(found, np.geomspace(1e-4, 1e-2, 5), rtol=2e-3)
-    assert axis("model.dropout=linspace(0,0.3,4)").values == (0, 0.1, 0.2, 0.3)
     assert axis("train.steps=geomspace(100,1000,3)").values == (100, 316, 1000)
+
+
+def test_values_of_a_space_stay_apart_however_near_its_ends_are() -> None:
+    for name in ("linspace", "geomspace"):
+        found = axis(f"train.learning_rate={name}(1,1.01,11)").values
+        np.testing.assert_allclose(found, getattr(np, name)(1, 1.01, 11), rtol=1e-4)
+        assert len(found) == 11
+    assert axis("model.dropout=linspace(0,0.3,4)").values == (0, 0.1, 0.2, 0.3)
+    assert axis("train.learning_rate=1,1.0,true,2").values == (1, True, 2)
+
+
+@given(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6), st.integers(2, 40))
+def test_linspace_is_that_of_numpy_and_whole_where_all_its_values_are(
+    first: int, last: int, count: int
+) -> None:
+    found, numpy = axis(f"seed=linspace({first},{last},{count})").values, np.linspace(first, last, count)
+    if first != last:
+        np.testing.assert_allclose(found, numpy, rtol=1e-11, atol=1e-9)
+        whole = all(value == int(value) for value in numpy)
+        assert {type(value) for value in found} == ({int} if whole else {float})
+    else:
+        assert found == (first,)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +68,9 @@ def test_spaces_with_ends_are_those_of_numpy_in_three_digits() -> None:
     ["seed", "=1", "seed=", "seed=1,,2", "seed=range()", "seed=range(0)", "seed=range(1.5)",
      "seed=range(1,2,0)", "seed=[1,2", "a b=1", "seed={a: 1}", "seed='1", "seed=linspace(0,1)",
      "seed=geomspace(0,1,3)", "seed=linspace(0,1,1)", "seed=range(a)",
-     "seed=2001-01-01", "seed=range(1000000)"],
+     "seed=2001-01-01", "seed=range(1000000)", "seed=range(99999999999999999999)",
+     "seed=range(-9223372036854775808,9223372036854775807)", f"seed=linspace(0.5,1{'0' * 400},3)",
+     f"seed=geomspace(0.5,1{'0' * 400},3)"],
 )  # fmt: skip
 def test_what_cannot_be_read_is_one_line(word: str) -> None:
     with pytest.raises(ReprolmError) as caught:

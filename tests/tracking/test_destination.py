@@ -7,7 +7,9 @@ import pytest
 from mlflow.entities import Metric
 
 from reprolm.errors import Exit, ReprolmError
-from reprolm.tracking.destination import Destination, connect, experiment, survey, uri
+from reprolm.store import locked
+from reprolm.tracking import destination
+from reprolm.tracking.destination import Destination, asking, connect, experiment, survey, uri
 from tests.tracking.conftest import SETTINGS
 
 
@@ -66,6 +68,54 @@ def test_files_of_runs_lie_in_the_repository_wherever_the_process_works(
     again.client.log_text(run.info.run_id, "text", "a.txt")
     assert [path.name for path in (repository / "mlruns").rglob("*.txt")] == ["a.txt"]
     assert not list(elsewhere.iterdir())
+
+
+class WaitedError(Exception):
+    """Somebody else makes the tables."""
+
+
+def test_two_repositories_do_not_make_the_tables_of_one_store_at_once(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    def waits(holder: str) -> None:
+        raise WaitedError(holder)
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri(repository))
+    monkeypatch.setattr(destination, "patiently", waits)
+    other = tmp_path_factory.mktemp("other")
+    connect(other)
+    with locked(repository / "mlflow.db.lock"), pytest.raises(WaitedError, match="process"):
+        connect(other)
+    assert not list(other.iterdir())
+
+
+def of_a_newer_mlflow(path: Path) -> None:
+    with sqlite3.connect(path) as made:
+        made.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        made.execute("INSERT INTO alembic_version VALUES ('ffffffffffff')")
+        made.execute("CREATE TABLE experiments (name TEXT)")
+
+
+@pytest.mark.parametrize("address", ["http://me:secret@127.0.0.1:9", "foo://x", "sqlite:///{}/text", "sqlite:///{}/new",
+                                     "sqlite:///{}/none/mlflow.db"])  # fmt: skip
+def test_a_store_that_cannot_be_asked_is_one_line(
+    bare: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    (bare / "text").write_text("no database" * 1000)
+    of_a_newer_mlflow(bare / "new")
+    if "none" in address:
+        (bare / "none").touch()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address.format(bare))
+    with pytest.raises(ReprolmError, match=r"^(http|foo|sqlite):.*: does not answer|refuses") as caught:
+        connect(bare)
+    assert caught.value.exit is Exit.NETWORK
+    assert len(str(caught.value).splitlines()) == 1
+    assert "secret" not in str(caught.value)
+
+
+def test_a_fault_of_our_own_is_not_taken_for_one_of_the_store(bare: Path) -> None:
+    with pytest.raises(ZeroDivisionError), asking(bare):
+        raise ZeroDivisionError
 
 
 def test_a_store_that_was_surveyed_finds_a_curve_by_its_run(repository: Path, to: Destination) -> None:

@@ -51,6 +51,79 @@ def test_the_patch_brings_back_changed_and_new_code(repository: Path) -> None:
     assert (repository / "src/näw.bin").read_bytes() == bytes(range(256))
 
 
+SETTINGS = {
+    "diff.noprefix": "true",
+    "diff.mnemonicPrefix": "true",
+    "diff.external": "echo",
+    "diff.context": "0",
+    "diff.relative": "true",
+    "diff.srcPrefix": "x/",
+    "color.ui": "always",
+    "diff.upper.textconv": "tr a-z A-Z <",
+}
+
+
+@pytest.mark.parametrize("key", [*SETTINGS, "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS"])
+def test_the_patch_is_the_same_whatever_its_user_has_told_git(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    (repository / ".gitattributes").write_text("*.py diff=upper\n")
+    (repository / "src/model.py").write_text("".join(f"{n}\n" for n in range(20)))
+    git("add", ".")
+    git("commit", "-qm", "second")
+    (repository / "src/model.py").write_text("".join(f"{n if n != 9 else 'changed'}\n" for n in range(20)))
+    (repository / "src/new.py").write_text("new\n")
+    plain = lineage()[1]
+    if key in SETTINGS:
+        git("config", key, SETTINGS[key])
+    else:
+        monkeypatch.setenv(key, "echo" if key == "GIT_EXTERNAL_DIFF" else "-u0")
+    assert lineage()[1] == plain
+    (repository / "src/new.py").unlink()
+    git("checkout", "-q", "--", ".")
+    git("apply", input=plain)
+    assert "changed" in (repository / "src/model.py").read_text()
+    assert (repository / "src/new.py").read_text() == "new\n"
+
+
+def test_the_code_has_one_digest_whichever_commit_and_parameters_it_is_run_with(repository: Path) -> None:
+    def digest() -> str:
+        return lineage()[0]["digest.code"]
+
+    first = digest()
+    for name in ("params.yaml", "metrics/train.json", "dvc.lock"):
+        (repository / name).write_text("other\n")
+    assert digest() == first
+    git("commit", "-qam", "results")
+    assert digest() == first
+    (repository / "src/model.py").write_text("changed\n")
+    edited = digest()
+    git("commit", "-qam", "code")
+    assert digest() == edited != first
+    (repository / "src/näw.py").write_text("new\n")
+    assert digest() not in (first, edited)
+    (repository / "src/näw.py").unlink()
+    for stages in ("", "stages: [}", "stages: {}", "other: 1"):
+        (repository / "dvc.yaml").write_text(stages)
+        assert digest() == edited
+
+
+def test_only_code_on_which_a_computing_stage_depends_is_in_its_digest(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reprolm.tracking.lineage.COMPUTING", ["train"])
+    (repository / "dvc.yaml").write_text(
+        "stages: {train: {deps: [data/x, src/model.py]}, report: {deps: [src]}}"
+    )
+    before = lineage()[0]["digest.code"]
+    (repository / "src/page.py").write_text("new\n")
+    (repository / "data").mkdir()
+    (repository / "data/x").write_text("new\n")
+    assert lineage()[0]["digest.code"] == before
+    (repository / "src/model.py").write_text("changed\n")
+    assert lineage()[0]["digest.code"] != before
+
+
 def test_changes_that_are_too_many_are_not_kept_and_that_is_said(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from reprolm.errors import Exit, ReprolmError
+from reprolm.tracking.location import repository as wanted
 from reprolm.tracking.location import root
 
 
@@ -60,3 +62,12 @@ def test_workspaces_that_lie_on_another_disk_are_found_by_dvc_root(
 
 def test_without_dvc_the_working_directory_is_the_root(tmp_path: Path) -> None:
     assert root(tmp_path) == tmp_path
+
+
+def test_a_command_wants_a_repository(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository)
+    assert wanted() == repository
+    monkeypatch.chdir(repository.parent)
+    with pytest.raises(ReprolmError, match="is in no repository") as caught:
+        wanted()
+    assert caught.value.exit is Exit.MISSING

@@ -96,7 +96,7 @@ children = []
 for number in range(int(sys.argv[2])):
     child = os.fork()
     if child == 0:
-        to = connect(Path(sys.argv[1]))
+        to = connect(Path(sys.argv[1]) / str(number))
         to.client.create_run(to.experiment)
         os._exit(0)
     children.append(child)
@@ -107,13 +107,13 @@ sys.exit(sum(os.waitpid(child, 0)[1] != 0 for child in children))
 @pytest.mark.parametrize(
     ("users", "rounds"), [(4, 1), pytest.param(8, 20, marks=pytest.mark.heavy)], ids=["4", "8"]
 )
-def test_first_users_of_a_new_store_do_not_meet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, users: int, rounds: int
+def test_first_users_of_a_new_store_do_not_meet_in_whichever_repository_they_are(
+    tmp_path: Path, users: int, rounds: int
 ) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     for number in range(rounds):
         root = tmp_path / str(number)
+        of_all = {"MLFLOW_TRACKING_URI": f"sqlite:///{root}/mlflow.db"}
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "src")} | of_all
         command = [sys.executable, "-c", FIRST_USERS, str(root), str(users)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
@@ -181,7 +181,7 @@ def test_a_shipper_pauses_longer_and_longer_and_at_last_gives_up(
         raise ConnectionError("refused")
 
     written, clock = Written(repository), Clock(monkeypatch)
-    monkeypatch.setattr(shipper, "connect", down)
+    monkeypatch.setattr(shipper, "reach", down)
     Shipping(repository).follow(written.directory)
     assert max(clock.pauses) <= shipper.LONGEST_PAUSE_SECONDS
     assert clock.pauses[0] < clock.pauses[2] < clock.pauses[4]
@@ -199,7 +199,7 @@ def test_a_shipper_without_a_password_leaves_an_execution_that_ended_to_whoever_
         raise RefusedError("401")
 
     written, clock = Written(repository), Clock(monkeypatch)
-    monkeypatch.setattr(shipper, "connect", refuse)
+    monkeypatch.setattr(shipper, "reach", refuse)
     Shipping(repository).follow(written.directory)
     assert len(clock.pauses) == shipper.REFUSALS - 1
     assert "401" in Shipped.of(written.directory).error
@@ -210,14 +210,14 @@ def test_a_shipper_comes_back_with_the_store(
 ) -> None:
     written, answers = Written(repository), [ConnectionError("refused"), ConnectionError("refused")]
     written.train(2)
-    clock, connect = Clock(monkeypatch), shipper.connect
+    clock, reach = Clock(monkeypatch), shipper.reach
 
     def flapping(root: Path) -> Destination:
         if answers:
             raise answers.pop()
-        return connect(root)
+        return reach(root)
 
-    monkeypatch.setattr(shipper, "connect", flapping)
+    monkeypatch.setattr(shipper, "reach", flapping)
     Shipping(repository).follow(written.directory)
     assert runs(to)[0].info.status == "FINISHED"
     assert Shipped.of(written.directory).error == ""

@@ -8,9 +8,8 @@ from reprolm.compare.result import compared
 from reprolm.compare.runs import gathered
 from reprolm.compare.select import selected
 from reprolm.compare.table import table
-from reprolm.errors import Exit, refuse
 from reprolm.store import publish_file
-from reprolm.tracking.destination import connect
+from reprolm.tracking.destination import asking, connect
 
 PAGE = Path("reports/compare.html")
 
@@ -23,12 +22,8 @@ def compare(root: Path, words: Sequence[str], out: Path | None) -> None:
     """
     place = (out or root / PAGE).absolute()
     to = connect(root)
-    from mlflow.exceptions import MlflowException
-
-    try:
+    with asking(root):
         found = compared(gathered(to, selected(to, words)))
-    except MlflowException as error:
-        raise refuse("mlflow", "does not answer", got=error, exit=Exit.NETWORK) from error
     print(table(found))
     place.parent.mkdir(parents=True, exist_ok=True)
     publish_file(place, render(found, ["reprolm", "compare", *words]))

@@ -8,19 +8,12 @@ from typing import Any
 
 from scipy.special import stdtrit
 
+from reprolm.compare.circumstances import ABSENT, apart, circumstances
 from reprolm.compare.runs import Compared
 from reprolm.sweep.cells import short_names
 
 SEED = "seed"
-ABSENT = "–"
-CIRCUMSTANCES = {
-    "git.commit": "code, by commit",
-    "version.torch": "torch",
-    "device": "device",
-    "machine.processor": "processor",
-    "digest.requirements.lock": "installed packages, by lock",
-}
-"""Tags whose difference may matter as much as a parameter's."""
+FINISHED = "FINISHED"
 
 
 @dataclass(frozen=True)
@@ -48,11 +41,15 @@ def interval(values: Sequence[float]) -> Interval:
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ in the seed alone, each seed once; `repeated` are older runs of the same seeds."""
+    """Runs that differ in the seed alone, each seed once; `repeated` are further runs of the same seeds.
+
+    `besides` tells it from groups of the same parameters: other code, data, versions or machine.
+    """
 
     name: str
     runs: tuple[Compared, ...]
     repeated: tuple[Compared, ...] = ()
+    besides: str = ""
 
     def interval(self, metric: str) -> Interval | None:
         """That of a metric over the runs that have it."""
@@ -67,37 +64,36 @@ def differences(runs: Sequence[Compared]) -> dict[str, list[str]]:
     return {key: those for key, those in values.items() if len(set(those)) > 1}
 
 
-def circumstances(runs: Sequence[Compared]) -> dict[str, list[str]]:
-    """What differs around the runs: code, versions, machine."""
-    found = {word: [run.tags.get(tag, ABSENT)[:40] for run in runs] for tag, word in CIRCUMSTANCES.items()}
-    return {word: values for word, values in found.items() if len(set(values)) > 1}
+def _parameters(run: Compared) -> frozenset[tuple[str, str]]:
+    return frozenset((name, value) for name, value in run.params.items() if name != SEED)
 
 
 def groups(runs: Sequence[Compared]) -> list[Group]:
     """The groups, in the order of their first runs; named by what tells them from the others."""
-    together: dict[tuple[tuple[str, str], ...], list[Compared]] = {}
+    together: dict[Any, list[Compared]] = {}
     for run in runs:
-        key = tuple(sorted((name, value) for name, value in run.params.items() if name != SEED))
+        key = (_parameters(run), tuple(circumstances(run).values()))
         together.setdefault(key, []).append(run)
     differing = [key for key in differences(runs) if key != SEED]
     labels = short_names(differing)
-    return [
-        _group(
-            ", ".join(f"{labels[key]}={plain(those[0].params.get(key, ABSENT))}" for key in differing), those
-        )
-        for those in together.values()
-    ]
+    made = []
+    for (params, _), those in together.items():
+        name = ", ".join(f"{labels[key]}={plain(those[0].params.get(key, ABSENT))}" for key in differing)
+        alike = [others[0] for (other, _), others in together.items() if other == params]
+        made.append(_group(name, apart(those[0], alike), those))
+    return made
 
 
-def _group(name: str, runs: Sequence[Compared]) -> Group:
+def _group(name: str, besides: str, runs: Sequence[Compared]) -> Group:
     by_seed: dict[str, Compared] = {}
-    for run in runs:
+    # of equal runs the newest counts, unless it has not finished and another has
+    for run in sorted(runs, key=lambda run: (run.status == FINISHED, run.started), reverse=True):
         by_seed.setdefault(run.params.get(SEED, run.id), run)
     kept = tuple(
         sorted(by_seed.values(), key=lambda run: (len(run.params.get(SEED, "")), run.params.get(SEED, "")))
     )
-    name = name or (kept[0].name if len(kept) == 1 else "all seeds")
-    return Group(name, kept, tuple(run for run in runs if run not in kept))
+    name = ", ".join(filter(None, [name, besides])) or (kept[0].name if len(kept) == 1 else "all seeds")
+    return Group(name, kept, tuple(run for run in runs if run not in kept), besides)
 
 
 def plain(value: str) -> str:
@@ -118,6 +114,11 @@ def ordered(value: str) -> Any:
 
 
 def sorted_groups(found: Sequence[Group], differing: Mapping[str, Any]) -> list[Group]:
-    """Groups by the values of what differs, so that a grid reads as one."""
+    """Groups by the values of what differs, so that a grid reads as one; those of the same values by age."""
     keys = [key for key in differing if key != SEED]
-    return sorted(found, key=lambda group: [ordered(group.runs[0].params.get(key, "")) for key in keys])
+
+    def place(group: Group) -> tuple[list[Any], int]:
+        values = [ordered(group.runs[0].params.get(key, "")) for key in keys]
+        return values, min(run.started for run in group.runs)
+
+    return sorted(found, key=place)

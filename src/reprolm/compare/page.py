@@ -9,7 +9,8 @@ from typing import Any
 import jinja2
 
 from reprolm.compare import figures
-from reprolm.compare.groups import ABSENT, SEED, Group, Interval, plain
+from reprolm.compare.circumstances import ABSENT
+from reprolm.compare.groups import SEED, Group, Interval, plain
 from reprolm.compare.quality import Metric
 from reprolm.compare.result import Comparison, written
 from reprolm.compare.runs import AXES, CURVES, Compared
@@ -21,6 +22,7 @@ HERE = Path(__file__).parent
 MOST_SAMPLE_COLUMNS = 6
 MOST_SAMPLES = 16
 LONGEST_SAMPLE = 1500
+BESIDES = "besides parameters"
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def render(found: Comparison, command: Sequence[str]) -> str:
         headline=headline(found),
         subtitle=_subtitle(found),
         notes=found.notes,
-        differing=[key for key in found.differing if key != SEED] or ["group"],
+        differing=[*_keys(found), *([BESIDES] if _besides(found) else [])] or ["group"],
         metrics=found.metrics,
         main=_main(found),
         groups=_groups(found),
@@ -113,14 +115,27 @@ def _main(found: Comparison) -> list[Metric]:
     return [metric for metric in found.metrics if metric.main]
 
 
+def _keys(found: Comparison) -> list[str]:
+    return [key for key in found.differing if key != SEED]
+
+
+def _besides(found: Comparison) -> bool:
+    return any(group.besides for group in found.groups)
+
+
+def _told(group: Group, found: Comparison) -> tuple[str, ...]:
+    """What tells a group from the others, column by column."""
+    values = tuple(plain(group.runs[0].params.get(key, ABSENT)) for key in _keys(found))
+    return (*values, *([group.besides or ABSENT] if _besides(found) else [])) or (group.name,)
+
+
 def _groups(found: Comparison) -> list[Row]:
-    keys = [key for key in found.differing if key != SEED]
     best = {metric.key: found.best(metric) for metric in found.metrics}
     return [
         Row(
             series(index),
             group.name,
-            tuple(plain(group.runs[0].params.get(key, ABSENT)) for key in keys) or (group.name,),
+            _told(group, found),
             len(group.runs),
             tuple(
                 Cell(written(group.interval(metric.key), metric.digits), best[metric.key] is group)

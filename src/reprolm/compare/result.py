@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reprolm.compare.groups import Group, Interval, circumstances, differences, groups, sorted_groups
+from reprolm.compare.circumstances import around
+from reprolm.compare.groups import FINISHED, Group, Interval, differences, groups, sorted_groups
 from reprolm.compare.quality import METRICS, Metric, incomparable
 from reprolm.compare.runs import Compared
 
@@ -59,8 +60,9 @@ class Comparison:
             lines[f"Not a parameter, but different too: {word} ({len(set(values))} in all)."] = None
         repeated = sum(len(group.repeated) for group in self.groups)
         if repeated:
-            lines[f"{repeated} older runs of the same parameters and seed are left out of the means."] = None
-        open_ = [run.name for run in self.runs if run.status != "FINISHED"]
+            runs = "runs are repeated" if repeated > 1 else "run is repeated"
+            lines[f"{repeated} {runs}, nothing differs: the newest that finished counts."] = None
+        open_ = [run.name for run in self.runs if run.status != FINISHED]
         if open_:
             lines[f"Not finished: {', '.join(open_)}."] = None
         return list(lines)
@@ -73,7 +75,7 @@ def compared(runs: Sequence[Compared]) -> Comparison:
     metrics = tuple(metric for metric in METRICS if _differs(metric, ordered))
     members = tuple(run for group in ordered for run in (*group.runs, *group.repeated))
     return Comparison(
-        members, tuple(ordered), differences(members), circumstances(members), metrics, incomparable(members)
+        members, tuple(ordered), differences(members), around(members), metrics, incomparable(members)
     )
 
 

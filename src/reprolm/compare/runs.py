@@ -20,6 +20,7 @@ CURVES = ("validation/loss", "train/loss")
 SAMPLES = "samples.json"
 NAMED = ("prompt", "draw", "text")
 AXES = ("steps", "tokens", "FLOP", "seconds")
+OF_TRAINING = ("device", "machine.", "version.")
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Compared:
-    """A run; `params` are those that act, as MLflow keeps them."""
+    """A run; `params` are those that act, as MLflow keeps them.
+
+    The tags of versions and machine are those of the training, wherever it was computed.
+    """
 
     id: str
     name: str
@@ -43,6 +47,8 @@ class Compared:
     tags: Mapping[str, str]
     curves: Mapping[str, Curve] = field(default_factory=dict)
     samples: Sequence[Mapping[str, Any]] = ()
+    started: int = 0
+    """Milliseconds since 1970."""
 
     @property
     def step_tokens(self) -> float:
@@ -73,17 +79,35 @@ def gathered(to: Destination, runs: "Sequence[Run]") -> list[Compared]:
 
 
 def _compared(client: "MlflowClient", run: "Run") -> Compared:
-    tags, info = run.data.tags, run.info
+    tags, info = dict(run.data.tags), run.info
+    # what came from DVC's cache was measured when the run that computed it ran
+    source = tags.get("stage.train.computed_by") if tags.get("stage.train") == "cached" else info.run_id
+    if source and source != info.run_id:
+        tags |= _of_training(client, source)
     curves = {}
     for key in CURVES:
-        # what came from DVC's cache was measured when the run that computed it ran
-        source = tags.get("stage.train.computed_by") if tags.get("stage.train") == "cached" else info.run_id
         curve = _curve(client, source or info.run_id, key, clocked=source is not None, tags=tags)
         if curve is not None:
             curves[key] = curve
     samples = _samples(client, info.run_id)
     name = info.run_name or info.run_id[:8]
-    return Compared(info.run_id, name, info.status, run.data.params, run.data.metrics, tags, curves, samples)
+    return Compared(
+        info.run_id, name, info.status, run.data.params, run.data.metrics, tags, curves, samples,
+        info.start_time,
+    )  # fmt: skip
+
+
+def _of_training(client: "MlflowClient", run: str) -> dict[str, str]:
+    """The tags of versions and machine of the run that trained; none where it is no more."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        tags = client.get_run(run).data.tags
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return {}
+    return {name: value for name, value in tags.items() if name.startswith(OF_TRAINING)}
 
 
 def _curve(

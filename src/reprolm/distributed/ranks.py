@@ -1,6 +1,7 @@
 """Which of several processes this is, and how a program starts the others; needs no torch."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,11 +32,24 @@ class Place:
 
 
 def place(environment: Mapping[str, str] = os.environ) -> Place:
-    """As `torchrun` or the first process of a stage says it, else the only one."""
+    """As `torchrun` or the first process of a stage says it, else the only one.
+
+    Raises:
+        ReprolmError: the environment says it in no numbers, or in impossible ones (exit 2).
+    """
     if "RANK" not in environment or "WORLD_SIZE" not in environment:
         return Place()
-    rank, size, local = (int(environment.get(name, 0)) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
-    return Place(rank, size, local, environment.get(RENDEZVOUS, "env://"))
+    found: dict[str, int] = {}
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK"):
+        text = environment.get(name, "0")
+        number = int(text) if re.fullmatch("[0-9]{1,6}", text) else -1
+        if number < (name == "WORLD_SIZE") or (name == "RANK" and number >= found["WORLD_SIZE"]):
+            want = "a number as torchrun sets it, or unset RANK WORLD_SIZE LOCAL_RANK"
+            raise refuse(name, "is set to what is no process", got=text, want=want, exit=Exit.PARAMETERS)
+        found[name] = number
+    return Place(
+        found["RANK"], found["WORLD_SIZE"], found["LOCAL_RANK"], environment.get(RENDEZVOUS, "env://")
+    )
 
 
 @dataclass

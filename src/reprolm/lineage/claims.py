@@ -10,9 +10,9 @@ from typing import Any
 from reprolm.errors import ReprolmError
 from reprolm.lineage.content import DIRECTORY
 from reprolm.store import MANIFEST, manifest
-from reprolm.tracking.location import PRIVATE
+from reprolm.tracking.location import PRIVATE, checkpoints
 
-PUBLISHED = ("data", "models", "reports", f"{PRIVATE}/checkpoints")
+PUBLISHED = ("data", "models", "reports")
 MD5, SHA256 = "md5", "sha256"
 
 
@@ -84,8 +84,8 @@ def _of_path(root: Path, path: str, digest: str, cache: Path, like: Claim) -> It
 
 def of_manifests(root: Path) -> Iterator[Claim]:
     """Each file that a published directory or a checkpoint lists."""
-    for place in PUBLISHED:
-        for folder, _, names in os.walk(root / place):
+    for place in (*(root / name for name in PUBLISHED), checkpoints(root)):
+        for folder, _, names in os.walk(place):
             if MANIFEST in names:
                 yield from _of_manifest(Path(folder))
 

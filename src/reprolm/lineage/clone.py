@@ -1,27 +1,20 @@
 """The source of a run in a clone of its own: commit, uncommitted changes, parameters."""
 
+import contextlib
 import hashlib
-import subprocess
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from reprolm.errors import Exit, refuse
 from reprolm.lineage.runs import Found
 from reprolm.store import file_sha256
+from reprolm.tracking import git
 from reprolm.tracking.lineage import FILES, LEFT_OUT
 from reprolm.tracking.record import PATCH
 
 # a commit that no branch holds any more is fetched all the same
 ANY_COMMIT = "git -c uploadpack.allowAnySHA1InWant=true upload-pack"
-
-
-def _git(*words: str, at: Path, input: bytes | None = None) -> bytes:
-    done = subprocess.run(["git", "-C", str(at), *words], input=input, capture_output=True, check=False)
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        got = said[-1] if said else f"exit {done.returncode}"
-        raise refuse(f"git {words[0]}", "failed", got=got, exit=Exit.MISSING)
-    return done.stdout
 
 
 def patch_of(run: Found) -> bytes:
@@ -57,30 +50,42 @@ def commit_of(run: Found, root: Path) -> str:
     if not commit:
         raise refuse("git.commit", "the run has no such tag", want="a run made in a git repository",
                      exit=Exit.MISSING)  # fmt: skip
-    done = subprocess.run(
-        ["git", "-C", str(root), "cat-file", "-e", f"{commit}^{{commit}}"], capture_output=True, check=False
-    )
-    if done.returncode:
+    if not git.said("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}", at=root):
         raise refuse("git.commit", "this repository lacks it", got=commit, want="git fetch",
                      exit=Exit.MISSING)  # fmt: skip
     return commit
 
 
-def make(root: Path, into: Path, commit: str, patch: bytes) -> Path:
+@contextlib.contextmanager
+def made(root: Path, into: Path, commit: str, patch: bytes) -> Iterator[Path]:
     """Clones the repository to `into` as it was for a run; the workspace in it.
+
+    Where the block fails, what was made is removed, so that the same command can be tried again.
 
     Raises:
         ReprolmError: `into` is in use (exit 74), or git fails (66).
     """
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise refuse(str(into), "is not empty", want="--into with a new folder", exit=Exit.STORAGE)
-    top = Path(_git("rev-parse", "--show-toplevel", at=root).decode().strip())
-    below = Path(_git("rev-parse", "--show-prefix", at=root).decode().strip())
-    _git("clone", "--quiet", "--no-checkout", str(top), str(into.absolute()), at=root)
-    _git("fetch", "--quiet", "--upload-pack", ANY_COMMIT, "origin", commit, at=into)
-    _git("checkout", "--quiet", "--detach", commit, at=into)
+    there = into.exists()
+    try:
+        yield _clone(root, into, commit, patch)
+    except BaseException:
+        shutil.rmtree(into, ignore_errors=True)
+        if there:
+            into.mkdir()
+        raise
+
+
+def _clone(root: Path, into: Path, commit: str, patch: bytes) -> Path:
+    top = Path(git.git("rev-parse", "--show-toplevel", at=root).decode().strip())
+    below = Path(git.git("rev-parse", "--show-prefix", at=root).decode().strip())
+    # clone.defaultRemoteName may call it otherwise
+    git.git("clone", "--quiet", "--no-checkout", "--origin=origin", str(top), str(into.absolute()), at=root)
+    git.git("fetch", "--quiet", "--upload-pack", ANY_COMMIT, "origin", commit, at=into)
+    git.git("checkout", "--quiet", "--detach", commit, at=into)
     if patch:
-        _git("apply", "--whitespace=nowarn", at=into, input=patch)
+        git.git("apply", "--whitespace=nowarn", at=into, input=patch)
     return into / below
 
 

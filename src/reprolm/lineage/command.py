@@ -5,13 +5,16 @@ from typing import Annotated
 
 import typer
 
+Page = Annotated[
+    Path | None, typer.Option(dir_okay=False, help="the page to write, instead of one in reports/")
+]
 Run = Annotated[str, typer.Argument(help="the id of a run, its beginning, its name, or latest")]
 
 
 def _root() -> Path:
-    from reprolm.tracking.location import root
+    from reprolm.tracking.location import repository
 
-    return root()
+    return repository()
 
 
 def recreate(
@@ -29,7 +32,7 @@ def recreate(
 
 def lineage(
     run: Run,
-    out: Annotated[Path | None, typer.Option(help="the page to write, instead of one in reports/")] = None,
+    out: Page = None,
 ) -> None:
     """Shows what a run was made from and which run computed each part, as a tree and as a page."""
     from reprolm.lineage.tree import show

@@ -79,15 +79,13 @@ def refuted(claims: Iterable[Claim]) -> list[tuple[Claim, str]]:
 
 
 def damaged_journals(root: Path) -> list[Problem]:
-    """Journals with a damaged record before their end; a last line that is torn is cut off by itself."""
+    """Journals of which whole lines are no records; a last line that is torn is cut off by itself."""
     found = []
     for path in sorted(executions(root).glob(f"*/{JOURNAL}")):
-        _, end = read(path)
-        with path.open("rb") as file:
-            file.seek(end)
-            if b"\n" in file.read():
-                want = f"whole records: what follows is lost; rm -r {path.parent}"
-                found.append(Problem(str(path), f"is damaged at byte {end:,}", want=want))
+        lines, (records, _) = path.read_bytes().count(b"\n"), read(path)
+        if damaged := lines - len(records):
+            want = f"whole ones: these are passed over; rm -r {path.parent}"
+            found.append(Problem(str(path), f"{damaged:,} of {lines:,} records damaged", want=want))
     return found
 
 

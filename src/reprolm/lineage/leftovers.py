@@ -7,7 +7,7 @@ from pathlib import Path
 from reprolm.errors import ReprolmError
 from reprolm.store import locked, prune, read_json
 from reprolm.tracking.lineage import NUMERIC, lineage_of_machine
-from reprolm.tracking.location import PRIVATE
+from reprolm.tracking.location import checkpoints
 
 FINGERPRINT = "fingerprint.json"
 
@@ -44,7 +44,7 @@ def _other(directory: Path) -> tuple[str, ...]:
 def leftovers(root: Path) -> list[Leftover]:
     """The unfinished trainings of a repository, one that a process is at among them; the largest first."""
     found = []
-    for directory in (root / PRIVATE / "checkpoints").glob("[!.]*"):
+    for directory in checkpoints(root).glob("[!.]*"):
         if not directory.is_dir() or not any(directory.glob("*")):
             continue
         steps = [int(path.name.split("-")[1]) for path in directory.glob("step-*") if path.name[5:].isdigit()]

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.lineage import clone, environment, text
-from reprolm.lineage.runs import SHORT, Found, found
+from reprolm.lineage.runs import Found, found
 from reprolm.store import directory_digest, verified
 from reprolm.tracking.completion import locked_stages
 from reprolm.tracking.pipeline import STEPS
 from reprolm.tracking.record import KEPT_LOCK, RECREATES
+from reprolm.tracking.runs import SHORT
 
 MODEL = "train"
 DIGITS = 12
@@ -53,11 +54,11 @@ def recreate(root: Path, word: str, into: Path | None, *, anyway: bool = False) 
         environment.refuse_other(run.tags)
     commit, patch = clone.commit_of(run, root), clone.patch_of(run)
     place = into or root.parent / f"{root.name}-{run.id[:SHORT]}"
-    workspace = clone.make(root, place, commit, patch)
-    print(f"recreate: {run.name} in {place}")
-    print(f"recreate: commit {commit[:DIGITS]}, {len(patch):,} bytes of uncommitted changes")
-    clone.compare_files(workspace, run.tags)
-    _bring_text(run, root, workspace)
+    with clone.made(root, place, commit, patch) as workspace:
+        print(f"recreate: {run.name} in {place}")
+        print(f"recreate: commit {commit[:DIGITS]}, {len(patch):,} bytes of uncommitted changes")
+        clone.compare_files(workspace, run.tags)
+        _bring_text(run, root, workspace)
     for line in environment.differences(run.tags):
         print(f"recreate: note: {line}")
     failed = _repro(workspace, run)

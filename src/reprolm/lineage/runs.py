@@ -1,20 +1,16 @@
-"""A run of the store, as its user names it: id, the beginning of an id, or name."""
+"""A run of the store, and what it tells of what it was made from."""
 
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from reprolm.errors import Exit, refuse
-from reprolm.tracking.destination import Destination, connect, uri
-from reprolm.tracking.identity import redacted
+from reprolm.tracking.destination import Destination, asking, connect
 from reprolm.tracking.pipeline import STEPS
+from reprolm.tracking.runs import SHORT, the
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
-
-SHORT = 8
-LATEST = "latest"
 
 
 @dataclass(frozen=True)
@@ -56,31 +52,11 @@ class Found:
 
 
 def found(root: Path, word: str) -> Found:
-    """The run that `word` names in the store of a repository; `latest` is the newest.
+    """The run that `word` means in the store of a repository.
 
     Raises:
-        ReprolmError: no run has that name (exit 66), several have (2), or the store is away (69).
+        ReprolmError: none is meant (exit 66), or several (2), or the store does not answer (69).
     """
-    from mlflow.exceptions import MlflowException
-
-    try:
-        to = connect(root)
-        runs: list[Any] = to.client.search_runs(
-            [to.experiment], max_results=5000, order_by=["attributes.start_time DESC"]
-        )
-    except MlflowException as error:
-        where = redacted(uri(root))
-        raise refuse(where, "does not answer", got=redacted(str(error)), exit=Exit.NETWORK) from error
-    named = runs[:1] if word == LATEST else [run for run in runs if _bears(run, word)]
-    if not named:
-        want = "the id or the name of a run in MLflow (reprolm sync sends what is not there yet)"
-        raise refuse("run", "is not known", got=word, want=want, exit=Exit.MISSING)
-    if len(named) > 1:
-        ids = ", ".join(str(run.info.run_id)[:SHORT] for run in named[:5])
-        raise refuse("run", f"names {len(named)} runs", got=word, want=f"one of {ids}", exit=Exit.PARAMETERS)
-    return Found(to, named[0])
-
-
-def _bears(run: "Run", word: str) -> bool:
-    begins = len(word) >= 4 and str(run.info.run_id).startswith(word)
-    return begins or run.info.run_name == word
+    to = connect(root)
+    with asking(root):
+        return Found(to, the(to, word))

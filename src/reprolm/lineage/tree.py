@@ -7,11 +7,13 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from reprolm.lineage.runs import SHORT, Found, found
+from reprolm.lineage.runs import Found, found
 from reprolm.report import lineage
 from reprolm.report.lineage import OUTPUTS, Node, Output
 from reprolm.store import publish_file
+from reprolm.tracking.destination import asking
 from reprolm.tracking.pipeline import CLOSING
+from reprolm.tracking.runs import SHORT
 
 DIGITS = 12
 GIVEN = {
@@ -98,7 +100,7 @@ def tree(made: list[Step], below: str | None = None, indent: str = "") -> Iterat
         yield from tree(made, step.output.name, indent + more)
 
 
-def _page(run: Found, made: list[Step]) -> str:
+def _page(run: Found, made: list[Step], registered: list[str]) -> str:
     rails = lineage.rails([Node(step.output, step.digest) for step in made])
     row = Markup('<li{}><b>{}</b> <code title="{}">{}</code><span>{} · {}</span></li>')
     rows = [
@@ -108,7 +110,7 @@ def _page(run: Found, made: list[Step]) -> str:
         )
         for step in made
     ]  # fmt: skip
-    facts = [f"{name} {digest}" for name, digest in given(run).items()] + versions(run)
+    facts = [f"{name} {digest}" for name, digest in given(run).items()] + registered
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(run.name)}</title>\n'
         f"<style>{STYLE.read_text(encoding='utf-8')}</style>\n<h1>Lineage of {escape(run.name)}</h1>\n"
@@ -123,17 +125,20 @@ def show(root: Path, word: str, out: Path | None) -> None:
     """Prints the lineage of a run as a tree, and draws it as a page.
 
     Raises:
-        ReprolmError: no such run (exit 66).
+        ReprolmError: no such run (exit 66), several (2), or the store does not answer (69).
     """
     run = found(root, word)
-    made = steps(run)
+    page = out or root / "reports" / f"lineage-{run.id[:SHORT]}.html"
+    with asking(root):
+        made, registered = steps(run), versions(run)
+        text = _page(run, made, registered)
+        last = _by(run, CLOSING)
     print(f"{run.name} {run.run.info.status}")
     for name, digest in given(run).items():
         print(f"  {name} {digest}")
     print("\n".join(tree(made)))
-    print(f"page: {_by(run, CLOSING)}")
-    for version in versions(run):
+    print(f"page: {last}")
+    for version in registered:
         print(f"registered: {version}")
-    page = out or root / "reports" / f"lineage-{run.id[:SHORT]}.html"
-    publish_file(page, _page(run, made))
+    publish_file(page, text)
     print(f"drawn in {page}")

@@ -14,9 +14,9 @@ def promote(
 ) -> None:
     """Registers the model of a run in MLflow, loadable and served by its name and alias."""
     from reprolm.registry.promote import promote as register
-    from reprolm.tracking.location import root
+    from reprolm.tracking.location import repository
 
-    register(root(), run, name, alias)
+    register(repository(), run, name, alias)
 
 
 def install(app: typer.Typer) -> None:

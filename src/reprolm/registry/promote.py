@@ -1,6 +1,7 @@
 """`reprolm promote`: the model of a run gets a name, and an alias by which others load it."""
 
 import importlib.metadata
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -8,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import reprolm
+from reprolm.errors import Exit, Problem, ReprolmError
 from reprolm.lineage.fetched import fetched
 from reprolm.lineage.runs import Found, found
 from reprolm.registry.signature import PARAMETERS, signature
-from reprolm.tracking.destination import uri
+from reprolm.tracking.destination import asking, uri
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -39,26 +41,48 @@ def requirements() -> list[str]:
     return [f"{name}=={importlib.metadata.version(name).split('+')[0]}" for name in REQUIRED]
 
 
+def _refuse_names(name: str, alias: str) -> None:
+    """Before anything is logged: MLflow looks at the alias last, when the model has a version already."""
+    want, problems = "1 to 250 letters, digits, - and _", []
+    for option, value in {"--name": name, "--alias": alias}.items():
+        if not re.fullmatch(r"[\w-]{1,250}", value):
+            problems.append(Problem(option, "is no name for it", value, want))
+    if re.fullmatch(r"latest|v\d+", alias, re.IGNORECASE):
+        problems.append(
+            Problem("--alias", "means a version to MLflow", alias, "another word than latest or v1")
+        )
+    if problems:
+        raise ReprolmError(problems, Exit.PARAMETERS)
+
+
 def promote(root: Path, word: str, name: str, alias: str) -> str:
     """Registers the model of a run as `name`, and lets `alias` point to it; the address to load it by.
 
     A model that has the name already only gets the alias.
 
     Raises:
-        ReprolmError: no such run, or its model is no longer here (exit 66), or damaged (76).
+        ReprolmError: a name that MLflow does not take (exit 2), no such run, or its model is no longer here
+            (66), or damaged (76), or the store does not answer (69).
     """
+    _refuse_names(name, alias)
     run = found(root, word)
-    digest = run.digests().get("train", "")
-    version = _known(run, name, digest) if digest else None
-    if version is None:
-        with tempfile.TemporaryDirectory() as folder:
-            artifacts = {key: str(fetched(root, run, stage, Path(folder))) for key, stage in SOURCES.items()}
-            version = _registered(root, run, name, artifacts, digest)
-    run.to.client.set_registered_model_alias(name, alias, version)
+    with asking(root):
+        version = _version(root, run, name)
+        run.to.client.set_registered_model_alias(name, alias, version)
     address = f"models:/{name}@{alias}"
     print(f"promote: {run.name} is version {version} of {name}: {address}")
     print(f"promote: mlflow models serve -m {address} --env-manager local")
     return address
+
+
+def _version(root: Path, run: Found, name: str) -> str:
+    """That of the model of a run under a name, which it is given where it has none."""
+    digest = run.digests().get("train", "")
+    if digest and (known := _known(run, name, digest)):
+        return known
+    with tempfile.TemporaryDirectory() as folder:
+        artifacts = {key: str(fetched(root, run, stage, Path(folder))) for key, stage in SOURCES.items()}
+        return _registered(root, run, name, artifacts, digest)
 
 
 def _known(run: Found, name: str, digest: str) -> str | None:

@@ -12,11 +12,13 @@ from reprolm.config import read_params
 from reprolm.errors import Exit, Problem, ReprolmError, Stopped, refuse
 from reprolm.sweep.cells import Cell, cells
 from reprolm.sweep.grammar import axes, combinations, override
-from reprolm.sweep.known import by_cell, finished, identity, uncommitted, untracked_code
+from reprolm.sweep.known import by_cell, commit, finished, identity, uncommitted, untracked_code
 from reprolm.sweep.queue import Entry, Queue, State
 from reprolm.sweep.screen import Screen
 from reprolm.sweep.watch import Row, Watch, doing
+from reprolm.tracking.destination import asking, connect
 from reprolm.tracking.identity import GONE, is_dvc
+from reprolm.tracking.runs import all_runs, word_for
 
 LOOK_EVERY_SECONDS = 1.0
 STOPPING_SECONDS = 60.0
@@ -184,14 +186,25 @@ def _stop(queue: Queue, watch: Watch) -> None:
 
 
 def _sum_up(root: Path, names: Sequence[str]) -> None:
-    """Compares what has finished, as `reprolm compare` does; says how, where it cannot be done now."""
+    """Compares what has finished, as `reprolm compare` does; says so, where it cannot be done now."""
     from reprolm.compare.command import compare
 
-    print(f"reprolm compare {shlex.join(names)}", end="\n\n", flush=True)
+    words = list(names)
     try:
-        compare(root, names, None)
+        words = _words(root, names)
+        print(f"reprolm compare {shlex.join(words)}", end="\n\n", flush=True)
+        compare(root, words, None)
     except ReprolmError as error:
-        print(f"not compared yet: {error}")
+        print(f"not compared yet: {error}; later: reprolm compare {shlex.join(words)}")
+
+
+def _words(root: Path, names: Sequence[str]) -> list[str]:
+    """By which words the runs of experiments are meant: their names may be those of other commits too."""
+    to = connect(root)
+    with asking(root):
+        runs = all_runs(to)
+    head = commit(root)
+    return [word_for(name, runs, lambda run: run.data.tags.get("dvc.baseline_rev") == head) for name in names]
 
 
 def _tell_failed(rows: Sequence[Row], again: str) -> None:

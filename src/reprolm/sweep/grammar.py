@@ -2,7 +2,7 @@
 
 key=1,2            values, as params.yaml writes them
 key=range(3)       0, 1, 2; range(2,10,4): 2, 6 (as in Python: the end is left out)
-key=linspace(0,0.2,3)        0, 0.1, 0.2 (as in NumPy: both ends are in)
+key=linspace(0,0.2,3)        0.0, 0.1, 0.2 (as in NumPy: both ends are in; whole numbers stay whole)
 key=geomspace(1e-4,1e-2,3)   0.0001, 0.001, 0.01: equal ratios, both ends in
 key=[a,b],[c]      lists; commas inside brackets and quotes divide nothing
 """
@@ -21,7 +21,8 @@ from reprolm.errors import Exit, ReprolmError, refuse
 CALL = re.compile(r"(range|linspace|geomspace)\s*\((.*)\)", re.DOTALL)
 OPENING, CLOSING, QUOTES = "([{", ")]}", "'\""
 MOST_VALUES = 1000
-DIGITS = 3
+MOST_DIGITS = 12
+FEWEST_DIGITS = 3
 SCALARS = (bool, int, float, str, type(None))
 
 
@@ -65,7 +66,11 @@ def axis(word: str) -> Axis:
     if not equals or not re.fullmatch(r"\s*\w+(\.\w+)*\s*", key):
         raise _wrong("is not a parameter with values", word, "one like seed=1,2 or seed=range(3)")
     values = [value for item in _items(text, word) for value in _values(item, word)]
-    distinct = {(type(value), repr(value)): value for value in values}
+    distinct: dict[Any, Any] = {}
+    for value in values:
+        # 1 and 1.0 are one number, and no truth value
+        same = value if type(value) in (int, float) else (type(value), repr(value))
+        distinct.setdefault(same, value)
     return Axis(key.strip(), tuple(distinct.values()))
 
 
@@ -117,14 +122,37 @@ def _called(name: str, inside: str, word: str) -> list[Any]:
     first, last, count = numbers[0], numbers[1], int(numbers[2])
     if name == "geomspace" and not (first > 0 and last > 0):
         raise _wrong("geomspace takes ends above zero", word, "linspace, where an end is zero or below")
-    shares = [index / (count - 1) for index in range(count)]
-    if name == "geomspace":
-        between = [math.exp((1 - s) * math.log(first) + s * math.log(last)) for s in shares]
-    else:
-        between = [(1 - s) * first + s * last for s in shares]
-    whole = type(first) is int and type(last) is int and name == "geomspace"
-    rounded = [round(value) if whole else float(f"{value:.{DIGITS}g}") for value in between]
-    return [first, *rounded[1:-1], last]
+    try:
+        return (_geometric if name == "geomspace" else _linear)(first, last, count)
+    except OverflowError as error:
+        raise _wrong("a number is too large", word, "at most 1e308") from error
+
+
+def _linear(first: float, last: float, count: int) -> list[Any]:
+    """Equal steps; whole numbers where ends and steps are."""
+    if type(first) is int and type(last) is int and (last - first) % (count - 1) == 0:
+        return [first + index * ((last - first) // (count - 1)) for index in range(count)]
+    shares = [index / (count - 1) for index in range(1, count - 1)]
+    between = [_rounded((1 - s) * first + s * last, MOST_DIGITS) for s in shares]
+    return [float(first), *between, float(last)]
+
+
+def _geometric(first: float, last: float, count: int) -> list[Any]:
+    """Equal ratios, in as few digits as keep the values apart; whole numbers where the ends are."""
+    logs = math.log(first), math.log(last)
+    shares = [index / (count - 1) for index in range(1, count - 1)]
+    between = [math.exp((1 - s) * logs[0] + s * logs[1]) for s in shares]
+    if type(first) is int and type(last) is int:
+        return [first, *map(round, between), last]
+    for digits in range(FEWEST_DIGITS, MOST_DIGITS + 1):
+        found = [float(first), *(_rounded(value, digits) for value in between), float(last)]
+        if len(set(found)) == count:
+            break
+    return found
+
+
+def _rounded(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")
 
 
 def _number(text: str) -> float | int:
@@ -142,7 +170,8 @@ def _range(numbers: list[float | int], word: str) -> list[int]:
     wanted = "whole numbers: range(count), range(from, to) or range(from, to, step); linspace for others"
     if len(whole) != len(numbers) or not 1 <= len(whole) <= 3 or whole[2:] == [0]:
         raise _wrong("range cannot be read", word, wanted)
-    values = range(*whole)
+    # Python counts no longer ranges than its memory could hold
+    values = range(*whole)[: MOST_VALUES + 1]
     if not 1 <= len(values) <= MOST_VALUES:
         raise _wrong("range is empty or too long", word, f"1 to {MOST_VALUES} values")
     return list(values)

@@ -1,57 +1,53 @@
 """Experiments of the same code that are there already: finished ones of `dvc exp list`, and those queued."""
 
 import re
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import ruamel.yaml
 
-from reprolm.errors import Exit, ReprolmError, refuse
+from reprolm.errors import ReprolmError
 from reprolm.params import acting
 from reprolm.store import digest
+from reprolm.tracking.git import git
 
 REFERENCE = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/(.+)")
 RESULTS = ("params.yaml", "dvc.lock", "metrics", "plots", ".dvc/tmp")
 """What differs between experiments of the same code; the last is where DVC packs its own arguments."""
 
 
-def git(root: Path, *words: str) -> str:
-    """What git says.
+def _git(root: Path, *words: str) -> str:
+    return git(*words, at=root).decode(errors="surrogateescape")
 
-    Raises:
-        ReprolmError: it cannot (exit 66).
-    """
-    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
-    if done.returncode:
-        got = done.stderr.strip().splitlines()[-1:]
-        raise refuse(f"git {words[0]}", "failed", got=" ".join(got), exit=Exit.MISSING)
-    return done.stdout
+
+def commit(root: Path) -> str:
+    """That which is checked out."""
+    return _git(root, "rev-parse", "HEAD").strip()
 
 
 def finished(root: Path) -> dict[str, str]:
     """The experiments of the current commit, as `dvc exp list` has them: name to commit."""
-    head = git(root, "rev-parse", "HEAD").strip()
-    lines = git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
+    head = commit(root)
+    lines = _git(root, "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
     found = {}
     for line in lines:
-        commit, reference = line.split(" ", 1)
+        made, reference = line.split(" ", 1)
         match = REFERENCE.fullmatch(reference)
         if match and match[1] + match[2] == head:
-            found[match[3]] = commit
+            found[match[3]] = made
     return found
 
 
 def same_code(root: Path, commit: str) -> bool:
     """Whether the tracked files of the workspace are those of a commit, results and parameters apart."""
     paths = [".", *(f":(exclude){name}" for name in RESULTS)]
-    return not git(root, "diff", "--name-only", commit, "--", *paths).strip()
+    return not _git(root, "diff", "--name-only", commit, "--", *paths).strip()
 
 
 def params_of(root: Path, commit: str) -> dict[str, Any]:
     """The raw parameters in a commit."""
-    text = git(root, "show", f"{commit}:./params.yaml")
+    text = _git(root, "cat-file", "blob", f"{commit}:./params.yaml")
     params: dict[str, Any] = ruamel.yaml.YAML(typ="safe", pure=True).load(text)
     return params
 
@@ -73,9 +69,9 @@ def by_cell(root: Path, experiments: Iterable[tuple[str, str]]) -> Mapping[str, 
 
 def untracked_code(root: Path) -> list[str]:
     """Files of code that git does not know, and that no experiment will have."""
-    return git(root, "ls-files", "--others", "--exclude-standard", "--", "src", "stages").split("\n")[:-1]
+    return _git(root, "ls-files", "--others", "--exclude-standard", "--", "src", "stages").split("\n")[:-1]
 
 
 def uncommitted(root: Path) -> list[str]:
     """Tracked files that differ from the last commit; an experiment starts from them as they are."""
-    return git(root, "diff", "--name-only", "HEAD", "--", ".").split("\n")[:-1]
+    return _git(root, "diff", "--name-only", "--relative", "HEAD", "--", ".").split("\n")[:-1]

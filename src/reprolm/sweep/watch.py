@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reprolm.errors import Exit
+from reprolm.errors import LINE, Exit
 from reprolm.journal import read
 from reprolm.sweep.queue import Entry, Queue, State
 from reprolm.tracking.location import executions
@@ -15,7 +15,6 @@ from reprolm.tracking.record import JOURNAL
 
 MISSED_SECONDS = 20.0
 """How long something may look wrong between two of DVC's own steps."""
-ERROR = "reprolm: error: "
 QUALITY = "evaluate/bits_per_byte"
 
 
@@ -149,7 +148,7 @@ class Watch:
     def _why(self, row: Row) -> str:
         """The one line of an experiment that failed."""
         lines = self._queue.log(row.rev).splitlines()
-        told = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
+        told = [line.removeprefix(LINE) for line in lines if line.startswith(LINE)]
         if told:
             return told[0]
         if row.progress.exit in (Exit.INTERRUPTED, Exit.TERMINATED):

@@ -1,24 +1,20 @@
 """Which parameters a run changed: those that differ from the last commit's."""
 
-import os
-import subprocess
 from collections.abc import Mapping
 from typing import Any
 
 import ruamel.yaml
 
 from reprolm.store import canonical
-
-COMMITTED = ("git", "show", "HEAD:./params.yaml")
+from reprolm.tracking import git
 
 
 def committed() -> dict[str, Any]:
     """The raw parameters of the last commit, none where there is none."""
-    environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
     try:
-        done = subprocess.run(COMMITTED, capture_output=True, env=environment, check=True)
-        found = ruamel.yaml.YAML(typ="safe", pure=True).load(done.stdout.decode())
-    except (OSError, ValueError, subprocess.CalledProcessError, ruamel.yaml.error.YAMLError):
+        content = git.said("cat-file", "blob", "HEAD:./params.yaml")
+        found = ruamel.yaml.YAML(typ="safe", pure=True).load(content.decode())
+    except (ValueError, ruamel.yaml.error.YAMLError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -10,6 +10,7 @@ import os
 import re
 import sqlite3
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from reprolm.errors import Exit, refuse
 from reprolm.store import locked, patiently
 from reprolm.tracking import view
-from reprolm.tracking.location import PRIVATE
+from reprolm.tracking.identity import redacted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,6 +32,9 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
+ITS_PACKAGES = ("mlflow", "sqlalchemy", "alembic", "requests", "urllib3", "botocore", "boto3")
+ITS_ERRORS = (ConnectionError, TimeoutError, FileExistsError, NotADirectoryError)
+"""The errors of a store: by the package that they are of, and those of its place."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,25 @@ def experiment(root: Path) -> str:
     return str(name or EXPERIMENT)
 
 
+def answered(error: Exception) -> bool:
+    """Whether the store refused what it was asked for, rather than being away."""
+    return getattr(error, "error_code", "INTERNAL_ERROR") not in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
+
+
+@contextlib.contextmanager
+def asking(root: Path) -> Iterator[None]:
+    """While the store is asked: its errors become one line (exit 69)."""
+    try:
+        yield
+    except Exception as error:
+        package = type(error).__module__.partition(".")[0]
+        if package not in ITS_PACKAGES and not isinstance(error, ITS_ERRORS):
+            raise
+        what = "refuses" if answered(error) else "does not answer"
+        got = redacted((str(error).strip() or type(error).__name__).splitlines()[0])
+        raise refuse(redacted(uri(root)), what, got=got, exit=Exit.NETWORK) from error
+
+
 def survey(root: Path) -> None:
     """Has SQLite look at how its tables are filled: else it reads a curve of all runs for that of one."""
     address = uri(root)
@@ -91,8 +114,18 @@ def connect(root: Path) -> Destination:
     """A client of the store, which is made first where there is none.
 
     Raises:
+        ReprolmError: MLflow is not installed (exit 66), or the store does not answer (69).
+    """
+    with asking(root):
+        return reach(root)
+
+
+def reach(root: Path) -> Destination:
+    """As `connect`, for who wants to know why a store does not answer.
+
+    Raises:
         ReprolmError: MLflow is not installed (exit 66).
-        MlflowException: the store does not answer.
+        Exception: that of MLflow or SQLAlchemy.
     """
     if not installed():
         raise refuse("mlflow", "is not installed", want="pip install mlflow", exit=Exit.MISSING)
@@ -101,11 +134,20 @@ def connect(root: Path) -> Destination:
     from mlflow import MlflowClient
 
     address = uri(root)
-    local = address.startswith("sqlite:")
-    # two first users of a new database crash each other: MLflow creates its tables without a lock
-    with locked(root / PRIVATE / "mlflow", wait=patiently) if local else contextlib.nullcontext():
+    with _first_use(address):
         client = MlflowClient(tracking_uri=address)
-        return Destination(client, _experiment_id(client, experiment(root), root if local else None))
+        local = root if address.startswith("sqlite:") else None
+        return Destination(client, _experiment_id(client, experiment(root), local))
+
+
+def _first_use(address: str) -> contextlib.AbstractContextManager[None]:
+    """Holds a database alone, from whichever repository it is used: MLflow creates its tables unlocked."""
+    if not address.startswith("sqlite:"):
+        return contextlib.nullcontext()
+    from sqlalchemy.engine import make_url
+
+    name = make_url(address).database
+    return locked(Path(f"{name}.lock"), wait=patiently) if name else contextlib.nullcontext()
 
 
 def _experiment_id(client: "MlflowClient", name: str, root: Path | None) -> str:

@@ -1,14 +1,15 @@
 """Finding what a trained model keeps of itself: in a folder, in a run of MLflow, or in a revision of git."""
 
 import json
-import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from reprolm.diagnose.compare import Kept
-from reprolm.errors import Exit, refuse
-from reprolm.tracking.destination import Destination, connect
+from reprolm.errors import Exit, ReprolmError, refuse
+from reprolm.tracking import git
+from reprolm.tracking.destination import asking, connect
+from reprolm.tracking.runs import LATEST, all_runs, meant
 
 RECORD = Path("reports/train")
 FILES = ("certificate.json", "steps.csv")
@@ -16,17 +17,30 @@ WANT = "a folder, a run of MLflow, or a git revision or DVC experiment whose tra
 
 
 def kept(root: Path, name: str) -> Kept:
-    """What `name` means: a folder (a repository, `reports/train`, a bundle), a run's id, or a revision.
+    """What `name` means: a folder (a repository, `reports/train`, a bundle), a revision of git, else a run.
 
     Raises:
-        ReprolmError: nothing of that name holds a certificate (exit 66).
+        ReprolmError: nothing of that name holds a certificate (exit 66), several runs bear it (2), or the
+            store does not answer (69).
     """
     for folder in (Path(name), Path(name) / RECORD):
         if all((folder / file).is_file() for file in FILES):
             return _of_folder(folder)
-    if re.fullmatch(r"[0-9a-f]{32}", name):
-        return _of_run(connect(root), name)
-    return _of_revision(root, name)
+    if name != LATEST and git.said("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", at=root):
+        return _of_revision(root, name)
+    away: ReprolmError | None = None
+    try:
+        if found := _of_run(root, name):
+            return found
+    except ReprolmError as error:
+        if error.exit is not Exit.NETWORK:
+            raise
+        away = error
+    try:
+        # an experiment of DVC that the store does not have
+        return _of_revision(root, name)
+    except ReprolmError as error:
+        raise away or error from error
 
 
 def _of(read: Callable[[str], str]) -> Kept:
@@ -38,22 +52,21 @@ def _of_folder(folder: Path) -> Kept:
     return _of(lambda file: (folder / file).read_text(encoding="utf-8"))
 
 
-def _of_run(to: Destination, run: str) -> Kept:
-    """Of the run itself, or of the one that computed what DVC took from its cache."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        tags = to.client.get_run(run).data.tags
-        computed = tags.get("stage.train.computed_by", run)
+def _of_run(root: Path, name: str) -> Kept | None:
+    """Of a run, or of the one that computed what DVC took from its cache; None where no run is meant."""
+    to = connect(root)
+    with asking(root):
+        run = meant(to, name, all_runs(to))
+        if run is None:
+            return None
+        computed = run.data.tags.get("stage.train.computed_by", run.info.run_id)
         with tempfile.TemporaryDirectory() as folder:
             for place in (RECORD.name, "forensics"):
-                if {f"{place}/{file}" for file in FILES} <= {
-                    each.path for each in to.client.list_artifacts(computed, place)
-                }:
+                there = {each.path for each in to.client.list_artifacts(computed, place)}
+                if {f"{place}/{file}" for file in FILES} <= there:
                     return _of_folder(Path(to.client.download_artifacts(computed, place, folder)))
-    except MlflowException as error:
-        raise refuse(run, "is no run that can be read", got=error, want=WANT, exit=Exit.MISSING) from error
-    raise refuse(run, "is a run without a certificate", want="one that trained", exit=Exit.MISSING)
+    where = f"run {run.info.run_name}"
+    raise refuse(where, "has no certificate", got=run.info.status, want="one that trained", exit=Exit.MISSING)
 
 
 def _of_revision(root: Path, revision: str) -> Kept:

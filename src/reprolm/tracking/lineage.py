@@ -4,11 +4,14 @@ import hashlib
 import importlib.metadata
 import os
 import platform
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from reprolm.store import file_sha256
+import ruamel.yaml
+
+from reprolm.store import digest, file_sha256
+from reprolm.tracking import git
+from reprolm.tracking.pipeline import CLOSING, STEPS
 
 FILES = {
     "params.yaml": "digest.params.yaml",
@@ -22,23 +25,16 @@ PACKAGES = (*NUMERIC[1:], "dvc", "mlflow")
 WRITTEN = ("dvc.lock", "metrics", "plots")
 # new files that git does not know yet belong to the source only where code lies
 CODE = ("src", "stages")
+PIPELINE = "dvc.yaml"
+COMPUTING = [name for name in STEPS if name != CLOSING]
 MOST_NEW_FILES = 100
 MOST_PATCH_BYTES = 10_000_000
 LEFT_OUT = "git.dirty_left_out"
 """The tag that tells why the uncommitted changes of a run are not kept, or not all of them."""
 
 
-def _git(*words: str) -> bytes:
-    """What git says, nothing where it cannot; it must not write the index beside the user's own git."""
-    environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
-    try:
-        return subprocess.run(["git", *words], capture_output=True, env=environment, check=False).stdout
-    except OSError:
-        return b""
-
-
 def _word(*words: str) -> str:
-    return _git(*words).decode(errors="replace").strip()
+    return git.said(*words).decode(errors="replace").strip()
 
 
 def uncommitted() -> tuple[bytes, str]:
@@ -46,15 +42,36 @@ def uncommitted() -> tuple[bytes, str]:
 
     New files of the code are in it, the first hundred of them.
     """
-    patch = _git("diff", "HEAD", "--binary", "--", ".", *(f":(exclude){name}" for name in WRITTEN))
-    new = _git("ls-files", "--others", "--exclude-standard", "-z", "--", *CODE).decode(
+    patch = git.said(*git.PATCH, "HEAD", "--", ".", *(f":(exclude){name}" for name in WRITTEN))
+    new = git.said("ls-files", "--others", "--exclude-standard", "-z", "--", *CODE).decode(
         errors="surrogateescape"
     )
     names = sorted(filter(None, new.split("\0")))
     for name in names[:MOST_NEW_FILES]:
-        patch += _git("diff", "--binary", "--no-index", "--", os.devnull, name)
+        patch += git.said(*git.PATCH, "--no-index", "--", os.devnull, name)
     many = len(names) > MOST_NEW_FILES
     return patch, f"{len(names) - MOST_NEW_FILES} of {len(names)} new files" if many else ""
+
+
+def _computing() -> list[str]:
+    """The code on which computing stages depend, by dvc.yaml; all code where it does not tell."""
+    try:
+        stages = ruamel.yaml.YAML(typ="safe").load(Path(PIPELINE))["stages"]
+        deps = [dep for name in COMPUTING for dep in stages[name]["deps"] if str(dep).startswith(CODE)]
+    except (OSError, ValueError, KeyError, TypeError, ruamel.yaml.error.YAMLError):
+        return list(CODE)
+    return deps or list(CODE)
+
+
+def code() -> str:
+    """The sha256 of the code that computes, as it lies here, committed or not; "" without git.
+
+    Commits may differ in results and documents alone, and the changes that no commit has hold parameters.
+    """
+    listed = git.said("ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", *_computing())
+    names = sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
+    found = {ascii(name): file_sha256(Path(name)) for name in names if Path(name).is_file()}
+    return digest(found) if found else ""
 
 
 def _processor() -> str:
@@ -96,6 +113,7 @@ def lineage() -> tuple[dict[str, str], bytes]:
         "git.branch": _word("symbolic-ref", "--quiet", "--short", "HEAD"),
         "git.dirty_sha256": hashlib.sha256(patch).hexdigest() if patch else "",
         LEFT_OUT: left_out,
+        "digest.code": code(),
         **{tag: file_sha256(Path(name)) for name, tag in FILES.items() if Path(name).is_file()},
         **lineage_of_machine(),
     }

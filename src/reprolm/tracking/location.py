@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from reprolm.errors import Exit, refuse
+
 PRIVATE = ".reprolm"
 # where DVC puts the workspaces of queued and temporary experiments, below the original repository
 WORKSPACES = Path(".dvc/tmp/exps")
@@ -25,6 +27,23 @@ def root(here: Path | None = None) -> Path:
         return Path(claimed).resolve()
     originals = [path for path in own.parents if own.is_relative_to(path / WORKSPACES)]
     return originals[-1] if originals else own
+
+
+def repository() -> Path:
+    """The original repository, for a command.
+
+    Raises:
+        ReprolmError: the working directory is in none (exit 66).
+    """
+    found = root()
+    if not (found / ".dvc").is_dir():
+        raise refuse(str(found), "is in no repository", want="cd to a clone of reprolm", exit=Exit.MISSING)
+    return found
+
+
+def checkpoints(root: Path) -> Path:
+    """Where the checkpoints of all trainings lie, each in a folder of its own."""
+    return root / PRIVATE / "checkpoints"
 
 
 def executions(root: Path) -> Path:

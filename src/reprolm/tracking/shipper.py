@@ -17,7 +17,7 @@ from pathlib import Path
 import reprolm
 from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.store import locked, prune
-from reprolm.tracking.destination import Destination, connect, installed, survey, uri
+from reprolm.tracking.destination import Destination, answered, installed, reach, survey, uri
 from reprolm.tracking.ending import Ending
 from reprolm.tracking.identity import redacted
 from reprolm.tracking.location import executions
@@ -83,7 +83,7 @@ class Shipping:
 
     def _mirror(self, directory: Path) -> Mirror:
         if self._to is None:
-            self._to = connect(self._root)
+            self._to = reach(self._root)
         return Mirror(directory, self._to)
 
     def _failed(self, directory: Path, error: Exception) -> None:
@@ -210,11 +210,6 @@ def sync(root: Path) -> int:
     for refusal in refusals.values():
         raise refusal
     return sent
-
-
-def answered(error: Exception) -> bool:
-    """Whether the store refused one record, rather than being away: others may still be taken."""
-    return getattr(error, "error_code", "INTERNAL_ERROR") not in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
 
 
 def main(directory: Path) -> None:

@@ -13,7 +13,7 @@ from reprolm.errors import Exit, ReprolmError, Stopped, classified, guarded, ref
 from reprolm.store import publish_json
 from reprolm.tracking import planned, shipper
 from reprolm.tracking.lifetime import die_with_parent
-from reprolm.tracking.location import root
+from reprolm.tracking.location import checkpoints, root
 from reprolm.tracking.pipeline import CLOSING, STEPS
 from reprolm.tracking.record import Record, milliseconds
 from reprolm.tracking.shown import LAST_LINE
@@ -29,6 +29,7 @@ class Stage:
         self.name = name
         self._params = config.read_params(PARAMS)
         self.root = root()
+        self.checkpoints = checkpoints(self.root)
         # of several processes that train together the first records
         records = name in STEPS and place().rank == 0
         self._record = Record(self.root, name, self._params) if records else None

@@ -1,0 +1,53 @@
+"""Git, asked by a program: it neither writes the index beside the user's own git nor speaks as he set it."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from reprolm.errors import Exit, refuse
+
+PATCH = (
+    *("diff", "--binary", "-U3", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"),
+    *("--no-relative", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/"),
+)
+"""A patch that `git apply` takes: each of these can be set otherwise for a user, and then it takes none."""
+
+
+def run(
+    *words: str, at: Path | None = None, input: bytes | None = None
+) -> "subprocess.CompletedProcess[bytes]":
+    """Runs git in a folder.
+
+    Raises:
+        OSError: there is no git.
+    """
+    environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
+    environment.pop("GIT_DIFF_OPTS", None)  # stronger than any word of a command
+    return subprocess.run(
+        ["git", *words], cwd=at, input=input, capture_output=True, env=environment, check=False
+    )
+
+
+def git(*words: str, at: Path, input: bytes | None = None) -> bytes:
+    """What git says.
+
+    Raises:
+        ReprolmError: it cannot, or is not there (exit 66).
+    """
+    try:
+        done = run(*words, at=at, input=input)
+    except OSError as error:
+        raise refuse("git", "cannot be run", got=error, want="install git", exit=Exit.MISSING) from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        got = said[-1] if said else f"exit {done.returncode}"
+        raise refuse(f"git {words[0]}", "failed", got=got, exit=Exit.MISSING)
+    return done.stdout
+
+
+def said(*words: str, at: Path | None = None) -> bytes:
+    """What git says, whether or not it calls that a success; nothing where there is no git."""
+    try:
+        return run(*words, at=at).stdout
+    except OSError:
+        return b""
