@@ -10,6 +10,9 @@ from typing import NoReturn
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 # OpenMP reads it once: with it, the number of threads would follow the machine's load, and sums would change
 os.environ["OMP_DYNAMIC"] = "false"
+# how long a thread that has nothing to do keeps its core from those that have: a tenth of a step where it is
+# as long as OpenMP's own (benchmarks/results/threads.md)
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 # glibc reads it when a process starts: its cache of small pieces keeps freed blocks from being joined, so
 # that the memory of a run grows by a third, each time by another amount
 ALLOCATOR = "GLIBC_TUNABLES"
