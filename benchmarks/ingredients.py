@@ -1,7 +1,7 @@
 """What each ingredient of the preset `shakespeare_cpu` gives: one change at a time, several seeds.
 
 Prints the held-out loss of each row, and its difference from the recipe by seeds in pairs: the mean, and the
-half-width of its 95 % interval (Student's t). One thread for each run, so that it can share a machine.
+half-width of its 95 % interval (Student's t).
 
     python benchmarks/ingredients.py TEXT [--seeds 1 2 3]
 """
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import nanogpt
-import torch
 
 ROWS: dict[str, dict[str, dict[str, Any]]] = {
     "the recipe": {},
@@ -34,7 +33,6 @@ T975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8
 def loss(folder: Path, changes: dict[str, Any], seed: int) -> float:
     """Trains the preset with the changes; the loss over the held-out text."""
     step, held_out = nanogpt.ours(folder, changes, seed)
-    torch.set_num_threads(1)
     for _ in range(nanogpt.preset_steps()):
         step()
     return held_out()

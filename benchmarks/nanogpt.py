@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,15 @@ def theirs(place: str, tokens: dict[str, torch.Tensor], vocab_size: int, seed: i
     return step, held_out
 
 
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters with changes at any depth."""
+    deeper = {
+        name: merged(values[name], change) if isinstance(change, Mapping) else change
+        for name, change in changes.items()
+    }
+    return {**values, **deeper}
+
+
 def ours(folder: Path, changes: dict[str, Any], seed: int) -> Arm:
     """The preset, with changes of its sections."""
     from reprolm.config import read_params, section
@@ -99,8 +108,8 @@ def ours(folder: Path, changes: dict[str, Any], seed: int) -> Arm:
         def point(self, step: int, values: Any, at: float) -> None: ...
 
     raw = read_params(ROOT / "presets" / "shakespeare_cpu.yaml")
-    model = section({"model": raw["model"] | changes.get("model", {})}, "model", ModelConfig)
-    train = section({"train": raw["train"] | changes.get("train", {})}, "train", TrainConfig)
+    raw = merged(raw, changes)
+    model, train = section(raw, "model", ModelConfig), section(raw, "train", TrainConfig)
     splits = [Tokens(folder / "tokens", name) for name in ("train", "validation")]
     run = Run(model, train, seed, splits[0], splits[1], device(THREADS), threads=THREADS)
     trainer = Trainer(run, Path(tempfile.mkdtemp(dir=folder)), Nobody())

@@ -12,6 +12,7 @@ from reprolm.store import verified
 
 SPLITS = ("train", "validation", "test")
 Bytes = bytes
+MOST_NUMBERS = 1 << 12
 
 
 class Split:
@@ -20,7 +21,7 @@ class Split:
     def __init__(self, directory: Path, name: str) -> None:
         self.name = name
         self._content = memoryview(mapped(directory / f"{name}.txt"))
-        self.offsets = np.frombuffer((directory / f"{name}.offsets").read_bytes(), dtype="<u8")
+        self.offsets = np.frombuffer(mapped(directory / f"{name}.offsets"), dtype="<u8")
         if not len(self.offsets) or self.offsets[-1] != len(self._content):
             raise refuse(
                 str(directory / f"{name}.offsets"), "does not fit its text",
@@ -43,8 +44,12 @@ class Split:
 
     def views(self) -> Iterator[memoryview]:
         """The documents in order, without a copy."""
-        bounds = self.offsets.tolist()
-        return forgetting(self._content[start:end] for start, end in itertools.pairwise(bounds))
+        return forgetting(self._content[start:end] for start, end in itertools.pairwise(self._bounds()))
+
+    def _bounds(self) -> Iterator[int]:
+        # numbers of Python's take five times the room, and are asked for one by one
+        for first in range(0, len(self.offsets), MOST_NUMBERS):
+            yield from self.offsets[first : first + MOST_NUMBERS].tolist()
 
     def documents(self) -> Iterator[Bytes]:
         """The documents in order."""
