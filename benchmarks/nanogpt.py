@@ -12,6 +12,7 @@ Each arm is a process of its own; they take turns of a second or so, and an arm 
 import argparse
 import json
 import math
+import os
 import statistics
 import subprocess
 import sys
@@ -176,7 +177,11 @@ class Worker:
 
     def __init__(self, name: str, folder: Path, place: str, seed: int) -> None:
         command = [sys.executable, __file__, place, str(folder), "--arm", name, "--seeds", str(seed)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # as our stages set it; nanoGPT's steps take as long with it as without
+        environment = os.environ | {"GOMP_SPINCOUNT": "2000"}
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
         while self._said() != "ready":
             pass
         self.seconds: list[float] = []
