@@ -66,13 +66,16 @@ def test_the_best_model_is_the_one_that_scored_best(tmp_path: Path) -> None:
     assert losses[trainer.state.best_step] == trainer.state.best_loss
 
 
-def test_a_signal_writes_a_checkpoint_within_a_step(tmp_path: Path) -> None:
+def test_a_signal_writes_a_checkpoint_within_a_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = run(tmp_path, checkpoint_every_steps=100)
     whole = finished(config, tmp_path / "a", tmp_path / "out-a")
     trainer = Trainer(config, tmp_path / "b", Memory(5, lambda: os.kill(os.getpid(), signal.SIGTERM)))
     with pytest.raises(Stopped) as caught:
         trainer.fit()
     assert caught.value.exit == Exit.TERMINATED
+    assert "stopped after step 5; the same command goes on from there" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "b").glob("step-*")] == ["step-000000005"]
     assert finished(config, tmp_path / "b", tmp_path / "out-b") == whole
 

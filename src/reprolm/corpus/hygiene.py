@@ -45,11 +45,18 @@ def _line_ends(text: bytes) -> tuple[int, int]:
 
 
 def _unicode(odd: Callable[[str], int], repair: Callable[[str], str]) -> Check:
-    """A check of text beyond ASCII; its place is that of the piece."""
+    """A check of text beyond ASCII; its place is the first line that is odd by itself."""
 
     def find(text: bytes) -> tuple[int, int]:
         count = 0 if text.isascii() else odd(text.decode("utf-8", "replace"))
-        return (0, count) if count else (-1, 0)
+        if not count:
+            return -1, 0
+        at = 0
+        for line in text.splitlines(keepends=True):
+            if not line.isascii() and odd(line.decode("utf-8", "replace")):
+                return at, count
+            at += len(line)
+        return 0, count
 
     return Check(find, lambda text: repair(text.decode("utf-8", "replace")).encode())
 

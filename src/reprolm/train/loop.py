@@ -127,6 +127,9 @@ class Trainer:
                     self._save()
                     stop = self._asked_to_stop()
                 if stop:
+                    progress.say(
+                        f"train: stopped after step {state.step:,}; the same command goes on from there"
+                    )
                     raise Stopped(Exit(stop))
         self.tensors.last = weights(self.tensors.model)
         return state
