@@ -7,6 +7,7 @@ text is Python source of the installed packages, repeated where there is less th
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -99,10 +101,26 @@ def spent() -> dict[str, float]:
     """CPU seconds and peak memory of this process and of the workers that it had."""
     own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     cpu = own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
-    # not `ru_maxrss`, which a process inherits; of the workers the largest stands for each
-    status = Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
-    peak = int(status) + (os.cpu_count() or 1) * others.ru_maxrss
-    return {"cpu": cpu, "peak_mb": peak / 1000}
+    return {"cpu": cpu, "peak_mb": (high(os.getpid()) + sum(WORKERS.values())) / 1000}
+
+
+WORKERS: dict[int, int] = {}
+"""The peak of each worker so far, in kB."""
+
+
+def high(process: int) -> int:
+    """The peak memory of a process in kB: not `ru_maxrss`, which it inherits of the one that started it."""
+    return int(Path(f"/proc/{process}/status").read_text().split("VmHWM:")[1].split()[0])
+
+
+def watch() -> None:
+    """Looks at the workers ten times a second."""
+    while True:
+        for path in Path("/proc/self/task").glob("*/children"):
+            for worker in map(int, path.read_text().split()):
+                with contextlib.suppress(OSError, IndexError):
+                    WORKERS[worker] = high(worker)
+        time.sleep(0.1)
 
 
 ALL = ("download", "encode")
@@ -152,6 +170,7 @@ def main() -> None:
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stage:
+        threading.Thread(target=watch, daemon=True).start()
         stage(options.stage, Path(options.folder), Path(options.text), options.kind)
         print(json.dumps(spent()))
         return
