@@ -101,11 +101,11 @@ def spent() -> dict[str, float]:
     """CPU seconds and peak memory of this process and of the workers that it had."""
     own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     cpu = own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
-    return {"cpu": cpu, "peak_mb": (high(os.getpid()) + sum(WORKERS.values())) / 1000}
+    return {"cpu": cpu, "peak_mb": (high(os.getpid()) + max(WORKERS)) / 1000}
 
 
-WORKERS: dict[int, int] = {}
-"""The peak of each worker so far, in kB."""
+WORKERS = [0]
+"""What the workers that there were at a time had taken at the most, in kB."""
 
 
 def high(process: int) -> int:
@@ -116,10 +116,12 @@ def high(process: int) -> int:
 def watch() -> None:
     """Looks at the workers ten times a second."""
     while True:
+        taken = 0
         for path in Path("/proc/self/task").glob("*/children"):
             for worker in map(int, path.read_text().split()):
                 with contextlib.suppress(OSError, IndexError):
-                    WORKERS[worker] = high(worker)
+                    taken += high(worker)
+        WORKERS.append(taken)
         time.sleep(0.1)
 
 
