@@ -53,6 +53,12 @@ def test_no_document_is_lost_or_in_two_splits(tmp_path: Path) -> None:
     assert all(documents[name] for name in SPLITS)
 
 
+def test_a_document_cut_between_the_splits_counts_once(tmp_path: Path) -> None:
+    metrics = build(own(written(tmp_path / "t", ["".join(STORIES)] * 2)), tmp_path / "corpus", tmp_path)
+    assert [metrics[f"{name}_documents"] for name in SPLITS] == [2, 2, 2]
+    assert metrics["documents"] == 2
+
+
 def test_the_same_text_gives_the_same_bytes_and_an_account(tmp_path: Path) -> None:
     folder = written(tmp_path / "t", STORIES)
     for name in ("a", "b"):

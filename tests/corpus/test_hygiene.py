@@ -152,7 +152,8 @@ def test_copies_are_left_out_or_refused_where_that_is_wanted(tmp_path: Path) -> 
         options = config(source="files", files={"path": str(folder)}, hygiene={"duplicates": action})
         metrics = build(options, tmp_path / action, tmp_path)
         assert metrics["duplicate_documents"] == 5
-        return sum(len(split) for split in open_corpus(tmp_path / action).values())
+        assert metrics["documents"] == sum(len(split) for split in open_corpus(tmp_path / action).values())
+        return int(metrics["documents"])
 
     assert (built("keep"), built("repair")) == (65, 60)
     with pytest.raises(ReprolmError, match=r"data: holds documents twice \(got 5"):
@@ -172,6 +173,7 @@ def test_a_held_out_document_that_mostly_stands_in_train_is_found_and_can_be_lef
         metrics = build(options, tmp_path / action, tmp_path)
         splits = open_corpus(tmp_path / action)
         held = [d for name in ("validation", "test") for d in splits[name].documents()]
+        assert metrics["documents"] == len(splits["train"]) + len(held)
         return metrics["near_duplicate_documents"], list(splits["train"].documents()), held
 
     found, train, held = built("keep")

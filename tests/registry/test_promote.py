@@ -1,5 +1,6 @@
 """A promoted model: what MLflow loads by its name."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -74,6 +75,17 @@ def test_a_promoted_model_is_loaded_by_its_alias_and_does_as_it_is_asked(root: P
     assert scores["evaluate/bits_per_byte"] == (1.5, "files/validation")
     assert run.outputs.model_outputs[0].model_id == logged.model_id
     assert run.info.status == "FINISHED"
+
+
+def test_it_leaves_mlflow_itself_as_it_was(root: Path) -> None:
+    import mlflow
+
+    before = mlflow.get_tracking_uri(), dict(os.environ)
+    promote(root, recorded(root), NAME, "champion")
+    os.environ["MLFLOW_TRACKING_URI"] = "sqlite:///another.db"
+    assert mlflow.get_tracking_uri() == "sqlite:///another.db"
+    os.environ["MLFLOW_TRACKING_URI"] = before[0]
+    assert dict(os.environ) == before[1]
 
 
 def test_a_model_that_has_a_name_only_gets_another_alias(root: Path, to: Destination) -> None:

@@ -135,6 +135,7 @@ def build(config: DataConfig, out: Path, root: Path) -> dict[str, Any]:
         report = {"findings": found_odd, **copies.report()}
         (directory / REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
     metrics = {
+        "documents": copies.documents,
         "duplicate_documents": copies.duplicates,
         "near_duplicate_documents": copies.near,
         "repaired_documents": hygiene.repaired_documents,
@@ -167,7 +168,7 @@ def _refuse_empty(splits: dict[str, dict[str, Any]], by: str) -> None:
 
 def _metrics(splits: dict[str, dict[str, Any]]) -> dict[str, int]:
     metrics: dict[str, int] = {}
-    for key in ("documents", "bytes", "characters"):
+    for key in ("bytes", "characters"):
         metrics[key] = sum(numbers[key] for numbers in splits.values())
     for name, numbers in splits.items():
         metrics |= {f"{name}_{key}": numbers[key] for key in ("documents", "bytes", "characters")}

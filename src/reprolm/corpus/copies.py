@@ -40,6 +40,14 @@ class Copies:
                          "data.hygiene.duplicates: repair")  # fmt: skip
 
     @property
+    def documents(self) -> int:
+        """How many documents are kept, in whole or, where they are cut, in part."""
+        hygiene = self._config.hygiene
+        kept = self._spool.documents - (self.duplicates if hygiene.duplicates == "repair" else 0)
+        whole = self.by == "document" and hygiene.near_duplicates == "repair"
+        return kept - (self.near if whole else 0)
+
+    @property
     def near(self) -> int:
         """How many held-out documents stand in train by half or more."""
         return int(self._near.sum())

@@ -1,10 +1,12 @@
 """`reprolm promote`: the model of a run gets a name, and an alias by which others load it."""
 
 import importlib.metadata
+import os
 import re
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,23 +99,40 @@ def _registered(root: Path, run: Found, name: str, artifacts: dict[str, str], di
     import mlflow
     from mlflow.models import Model
 
-    mlflow.set_tracking_uri(uri(root))
-    mlflow.set_experiment(experiment_id=run.run.info.experiment_id)
     tags = {tag: run.tags[tag] for tag in KEPT_TAGS if tag in run.tags}
-    # MLflow asks for type hints, which would override the signature
-    warnings.filterwarnings("ignore", message=".*type hints")
-    logged = Model.log(
-        None, mlflow.pyfunc, run_id=run.id, name=name, registered_model_name=name,
-        step=int(run.run.data.metrics.get("train/best_step", 0)),
-        tags=tags | {DIGEST: digest, "digest.tokenizer": run.digests().get(SOURCES["tokenizer"], "")},
-        python_model=str(Path(__file__).with_name("served.py")), artifacts=artifacts, signature=signature(),
-        input_example=([{"prompt": "Return the"}], PARAMETERS | {"max_new_tokens": 8}),
-        pip_requirements=requirements(), code_paths=[str(Path(reprolm.__file__).parent)],
-    )  # fmt: skip
+    tags |= {DIGEST: digest, "digest.tokenizer": run.digests().get(SOURCES["tokenizer"], "")}
+    # created here, as MLflow itself would take the experiment from what is set for the whole process
+    created = run.to.client.create_logged_model(
+        run.run.info.experiment_id, name, source_run_id=run.id, tags=tags, params=run.run.data.params
+    )
+    with _store(uri(root)), warnings.catch_warnings():
+        # MLflow asks for type hints, which would override the signature
+        warnings.filterwarnings("ignore", message=".*type hints")
+        logged = Model.log(
+            None, mlflow.pyfunc, run_id=run.id, registered_model_name=name, model_id=created.model_id,
+            tags=tags, step=int(run.run.data.metrics.get("train/best_step", 0)),
+            python_model=str(Path(__file__).with_name("served.py")), artifacts=artifacts,
+            signature=signature(), pip_requirements=requirements(),
+            input_example=([{"prompt": "Return the"}], PARAMETERS | {"max_new_tokens": 8}),
+            code_paths=[str(Path(reprolm.__file__).parent)],
+        )  # fmt: skip
     linked = list(_metrics(run, logged.model_id))
     if linked:
         run.to.client.log_batch(run.id, metrics=linked)
     return str(logged.registered_model_version)
+
+
+@contextmanager
+def _store(address: str) -> Iterator[None]:
+    """Where MLflow's own functions log to inside; its `set_tracking_uri` would hold for the whole process."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    os.environ["MLFLOW_TRACKING_URI"] = address
+    try:
+        yield
+    finally:
+        del os.environ["MLFLOW_TRACKING_URI"]
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before
 
 
 def _metrics(run: Found, model: str) -> "Iterator[Metric]":
