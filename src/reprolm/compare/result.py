@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reprolm.compare.circumstances import around
-from reprolm.compare.groups import FINISHED, Group, Interval, differences, groups, sorted_groups
+from reprolm.compare.groups import Group, Interval, differences, groups, sorted_groups
 from reprolm.compare.quality import METRICS, Metric, incomparable
 from reprolm.compare.runs import Compared
+from reprolm.tracking.runs import FINISHED
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from reprolm.report.inputs import Floats
-from reprolm.tracking.destination import Destination
+from reprolm.tracking.destination import Destination, gone
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -104,7 +104,7 @@ def _of_training(client: "MlflowClient", run: str) -> dict[str, str]:
     try:
         tags = client.get_run(run).data.tags
     except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+        if not gone(error):
             raise
         return {}
     return {name: value for name, value in tags.items() if name.startswith(OF_TRAINING)}
@@ -118,7 +118,7 @@ def _curve(
     try:
         history = sorted(client.get_metric_history(run, key), key=lambda point: (point.step, point.timestamp))
     except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+        if not gone(error):
             raise
         return None
     points = {point.step: point for point in history if np.isfinite(point.value)}

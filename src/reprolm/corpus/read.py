@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reprolm.corpus.text import forgetting, mapped
+from reprolm.corpus.text import forget, forgetting, mapped
 from reprolm.errors import Exit, refuse
 from reprolm.store import verified
 
@@ -21,7 +21,8 @@ class Split:
     def __init__(self, directory: Path, name: str) -> None:
         self.name = name
         self._content = memoryview(mapped(directory / f"{name}.txt"))
-        self.offsets = np.frombuffer(mapped(directory / f"{name}.offsets"), dtype="<u8")
+        self._places = memoryview(mapped(directory / f"{name}.offsets"))
+        self.offsets = np.frombuffer(self._places, dtype="<u8")
         if not len(self.offsets) or self.offsets[-1] != len(self._content):
             raise refuse(
                 str(directory / f"{name}.offsets"), "does not fit its text",
@@ -50,6 +51,7 @@ class Split:
         # numbers of Python's take five times the room, and are asked for one by one
         for first in range(0, len(self.offsets), MOST_NUMBERS):
             yield from self.offsets[first : first + MOST_NUMBERS].tolist()
+            forget(self._places)
 
     def documents(self) -> Iterator[Bytes]:
         """The documents in order."""

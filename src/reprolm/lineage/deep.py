@@ -18,8 +18,8 @@ from reprolm.lineage.claims import Claim, of_cache, of_lock, of_manifests
 from reprolm.lineage.content import dvc_digest
 from reprolm.progress import Progress
 from reprolm.store import CHUNK_BYTES
-from reprolm.tracking.completion import LOCK, locked_stages
 from reprolm.tracking.location import executions
+from reprolm.tracking.pipeline import LOCK, stages_of
 from reprolm.tracking.record import JOURNAL
 
 DIGITS = 12
@@ -96,7 +96,7 @@ def verify(root: Path) -> None:
         ReprolmError: one line for each file that is wrong: found, wanted, what to type (exit 76).
     """
     lock = root / LOCK
-    stages = locked_stages(lock.read_bytes()) if lock.is_file() else {}
+    stages = stages_of(lock.read_bytes()) if lock.is_file() else {}
     if lock.is_file() and not stages:
         raise refuse(str(lock), "is not a lock", want=f"git checkout {LOCK}", exit=Exit.INTEGRITY)
     cache, seen = cache_of(root), seen_by_dvc(root)

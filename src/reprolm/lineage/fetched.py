@@ -8,8 +8,7 @@ from reprolm.lineage.claims import MD5, listed
 from reprolm.lineage.deep import cache_of
 from reprolm.lineage.runs import Found
 from reprolm.store import directory_digest, verified
-from reprolm.tracking.completion import locked_stages
-from reprolm.tracking.pipeline import STEPS
+from reprolm.tracking.pipeline import STEPS, stages_of
 from reprolm.tracking.record import KEPT_LOCK
 
 
@@ -37,7 +36,7 @@ def fetched(root: Path, run: Found, stage: str, folder: Path) -> Path:
 
 def _assembled(root: Path, run: Found, output: str, out: Path) -> bool:
     """Whether the directory could be put together from the objects that the lock of the run names."""
-    stages = locked_stages(run.file(KEPT_LOCK) or b"")
+    stages = stages_of(run.file(KEPT_LOCK) or b"")
     made = {each["path"]: each.get(MD5, "") for stage in stages.values() for each in stage.get("outs", [])}
     cache = cache_of(root)
     files = listed(cache, made.get(output, "")) if made.get(output) else None

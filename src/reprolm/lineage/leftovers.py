@@ -8,8 +8,7 @@ from reprolm.errors import ReprolmError
 from reprolm.store import locked, prune, read_json
 from reprolm.tracking.lineage import NUMERIC, lineage_of_machine
 from reprolm.tracking.location import checkpoints
-
-FINGERPRINT = "fingerprint.json"
+from reprolm.train.finished import FINGERPRINT
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.lineage import clone, environment, text
 from reprolm.lineage.runs import Found, found
 from reprolm.store import directory_digest, verified
-from reprolm.tracking.completion import locked_stages
-from reprolm.tracking.pipeline import STEPS
+from reprolm.tracking.pipeline import STEPS, stages_of
 from reprolm.tracking.record import KEPT_LOCK, RECREATES
 from reprolm.tracking.runs import SHORT
 
@@ -70,7 +69,7 @@ def _bring_text(run: Found, root: Path, workspace: Path) -> None:
     source = run.run.data.params.get("data.files.path")
     if source is None:
         return
-    wanted = text.wanted(locked_stages(run.file(KEPT_LOCK) or b""), source)
+    wanted = text.wanted(stages_of(run.file(KEPT_LOCK) or b""), source)
     if wanted is None:
         print(f"recreate: note: the run keeps no digest of {source}; its corpus will be compared")
         return

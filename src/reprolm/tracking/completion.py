@@ -9,26 +9,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from reprolm.tracking.pipeline import LOCK, stages_of
 
-LOCK = Path("dvc.lock")
 VALUED = {"--glob", "-n", "--name", "-S", "--set-param", "-C", "--copy-paths", "-m", "--message", "-j"}
 """Options of `dvc repro` and `dvc exp run` that a value follows."""
-
-
-def locked_stages(content: bytes) -> dict[str, Any]:
-    """The entries of a dvc.lock; none where it cannot be read.
-
-    >>> locked_stages(b"stages: {train: {cmd: python}}")
-    {'train': {'cmd': 'python'}}
-    """
-    try:
-        read = YAML(typ="safe", pure=True).load(content)
-    except (YAMLError, UnicodeDecodeError):
-        return {}
-    stages = read.get("stages") if isinstance(read, dict) else None
-    return stages if isinstance(stages, dict) else {}
 
 
 def targets(command: str) -> list[str]:
@@ -82,4 +66,4 @@ def completed(root: Path, kind: str, command: str, ended: Mapping[str, int]) -> 
     if path.stat().st_mtime * 1000 < max(ended.values()):
         # DVC was gone before it wrote down the last stage
         return False
-    return consistent(locked_stages(path.read_bytes()), wanted)
+    return consistent(stages_of(path.read_bytes()), wanted)

@@ -85,6 +85,11 @@ def answered(error: Exception) -> bool:
     return getattr(error, "error_code", "INTERNAL_ERROR") not in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
 
 
+def gone(error: Exception) -> bool:
+    """Whether the store says that there is no such thing, or no longer."""
+    return getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
+
+
 @contextlib.contextmanager
 def asking(root: Path) -> Iterator[None]:
     """While the store is asked: its errors become one line (exit 69)."""

@@ -10,12 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from reprolm.journal import Journal, read
 from reprolm.tracking.identity import lives
 from reprolm.tracking.mirror import execution_of
+from reprolm.tracking.pipeline import PIPELINE, stages_of
 from reprolm.tracking.record import JOURNAL, milliseconds
 
 GET_INFO = 0xC040FF0B
@@ -24,7 +22,6 @@ INTERRUPTED = 252
 """The exit code of a `dvc` that was interrupted from its keyboard."""
 # whoever started dvc fetches its exit code first
 PATIENCE_SECONDS = 1.0
-PIPELINE = Path("dvc.yaml")
 
 
 class _Info(ctypes.Structure):
@@ -60,11 +57,9 @@ def tells() -> bool:
 def missing(root: Path, stage: str) -> list[str]:
     """The outputs of a stage of dvc.yaml that are not there."""
     try:
-        pipeline = YAML(typ="safe", pure=True).load((root / PIPELINE).read_bytes())
-        listed = [
-            each for kind in ("outs", "metrics", "plots") for each in pipeline["stages"][stage].get(kind, [])
-        ]
-    except (OSError, YAMLError, KeyError, TypeError, AttributeError):
+        entry = stages_of((root / PIPELINE).read_bytes())[stage]
+        listed = [each for kind in ("outs", "metrics", "plots") for each in entry.get(kind, [])]
+    except (OSError, KeyError, TypeError, AttributeError):
         return []
     paths = [next(iter(each)) if isinstance(each, dict) else str(each) for each in listed]
     return [path for path in paths if "${" not in path and not (root / path).exists()]

@@ -7,11 +7,9 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-import ruamel.yaml
-
 from reprolm.store import digest, file_sha256
 from reprolm.tracking import git
-from reprolm.tracking.pipeline import CLOSING, STEPS
+from reprolm.tracking.pipeline import CLOSING, PIPELINE, STEPS, stages_of
 
 FILES = {
     "params.yaml": "digest.params.yaml",
@@ -25,7 +23,6 @@ PACKAGES = (*NUMERIC[1:], "dvc", "mlflow")
 WRITTEN = ("dvc.lock", "metrics", "plots")
 # new files that git does not know yet belong to the source only where code lies
 CODE = ("src", "stages")
-PIPELINE = "dvc.yaml"
 COMPUTING = [name for name in STEPS if name != CLOSING]
 MOST_NEW_FILES = 100
 MOST_PATCH_BYTES = 10_000_000
@@ -56,9 +53,9 @@ def uncommitted() -> tuple[bytes, str]:
 def _computing() -> list[str]:
     """The code on which computing stages depend, by dvc.yaml; all code where it does not tell."""
     try:
-        stages = ruamel.yaml.YAML(typ="safe").load(Path(PIPELINE))["stages"]
+        stages = stages_of(PIPELINE.read_bytes())
         deps = [dep for name in COMPUTING for dep in stages[name]["deps"] if str(dep).startswith(CODE)]
-    except (OSError, ValueError, KeyError, TypeError, ruamel.yaml.error.YAMLError):
+    except (OSError, KeyError, TypeError):
         return list(CODE)
     return deps or list(CODE)
 

@@ -19,7 +19,7 @@ from reprolm.journal import read
 from reprolm.store import publish_json, read_json, step
 from reprolm.tracking.completion import completed
 from reprolm.tracking.computed import computing_run
-from reprolm.tracking.destination import Destination
+from reprolm.tracking.destination import Destination, gone
 from reprolm.tracking.identity import Execution, redacted
 from reprolm.tracking.record import FILES, JOURNAL
 from reprolm.tracking.translation import LONGEST_TAG, Parcel, Translation, text
@@ -85,7 +85,7 @@ def note_failure(directory: Path, error: Exception) -> bool:
     """Keeps why nothing was sent, and tells whether that is news; what was not acknowledged is sent again."""
     shipped = Shipped.of(directory)
     before = shipped.error
-    if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+    if gone(error):
         # the store was replaced: the run is made anew
         shipped = Shipped()
     # a run that its owner deleted stays so

@@ -2,8 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 CURVE = Path("plots/train.csv")
+PIPELINE = Path("dvc.yaml")
+LOCK = Path("dvc.lock")
 CLOSING = "report"
 
 
@@ -36,3 +42,17 @@ STEPS = {
         Step(CLOSING, None, (*_BEFORE_LOOKS, "evaluate", "sample")),
     )
 }
+
+
+def stages_of(content: bytes) -> dict[str, Any]:
+    """The entries of a dvc.yaml or a dvc.lock; none where it cannot be read.
+
+    >>> stages_of(b"stages: {train: {cmd: python}}")
+    {'train': {'cmd': 'python'}}
+    """
+    try:
+        read = YAML(typ="safe", pure=True).load(content)
+    except (YAMLError, UnicodeDecodeError):
+        return {}
+    stages = read.get("stages") if isinstance(read, dict) else None
+    return stages if isinstance(stages, dict) else {}

@@ -21,12 +21,11 @@ from reprolm.errors import Exit, ReprolmError, Stopped
 from reprolm.journal import Journal, read
 from reprolm.store import digest, directory_digest, publish_file, read_json
 from reprolm.tracking.changed import changed, committed
-from reprolm.tracking.completion import LOCK, locked_stages
 from reprolm.tracking.datasets import CORPUS, splits
 from reprolm.tracking.identity import Execution
 from reprolm.tracking.lineage import lineage
 from reprolm.tracking.location import executions
-from reprolm.tracking.pipeline import CURVE, STEPS
+from reprolm.tracking.pipeline import CURVE, LOCK, STEPS, stages_of
 
 JOURNAL = "journal.jsonl"
 FILES = "files"
@@ -173,7 +172,7 @@ class Record:
         """Keeps dvc.lock as the stages before this one left it: the entry of this one comes after its end."""
         if LOCK.is_file():
             content = LOCK.read_bytes()
-            stages = {name: entry for name, entry in locked_stages(content).items() if name != self.stage}
+            stages = {name: entry for name, entry in stages_of(content).items() if name != self.stage}
             self.add("tag", key="digest.dvc.lock", value=digest(stages))
             self._safely(lambda: self._keep("file", self.stage, KEPT_LOCK, content))
 

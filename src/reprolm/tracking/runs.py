@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reprolm.errors import Exit, ReprolmError, refuse
-from reprolm.tracking.destination import Destination
+from reprolm.tracking.destination import Destination, gone
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -108,7 +108,7 @@ def _by_id(to: Destination, id: str) -> "Run | None":
     try:
         run = to.client.get_run(id)
     except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+        if not gone(error):
             raise
         return None
     return run if run.info.lifecycle_stage == "active" else None

@@ -8,6 +8,7 @@ from reprolm.errors import ReprolmError
 from reprolm.store import locked, prune, publish_json, read_json
 
 MARK = "finished.json"
+FINGERPRINT = "fingerprint.json"
 
 
 def mark(directory: Path, model: str) -> None:
@@ -17,7 +18,7 @@ def mark(directory: Path, model: str) -> None:
 
 def begin(directory: Path, fingerprint: dict[str, Any]) -> None:
     """Notes what a run is made with; what it may have published before, DVC has not recorded."""
-    publish_json(directory / "fingerprint.json", fingerprint)
+    publish_json(directory / FINGERPRINT, fingerprint)
     (directory / MARK).unlink(missing_ok=True)
 
 

@@ -23,6 +23,7 @@ CODE = (
     "train",
     "device.py",
     "seeds.py",
+    "threads.py",
     "evaluate/loss.py",
 )
 

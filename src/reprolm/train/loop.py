@@ -61,8 +61,9 @@ class Trainer:
             shard(model, model.blocks, world, run.device)
         made = optimizers(model, config)
         average = Average(model, config.ema_decay) if config.ema_decay is not None else None
-        first = {name: tensor.clone() for name, tensor in weights(model).items()}
-        self.tensors = Tensors(model, made, first if config.schedule == "range" else {}, average)
+        first = weights(model) if config.schedule == "range" else {}
+        best = {name: tensor.clone() for name, tensor in first.items()}
+        self.tensors = Tensors(model, made, best, average)
         self.step = Step(run, model, made)
         self.watch, self._display = Watch(self.step, model, self.tensors.series), Display(run, model)
         self._said: list[str] = []
