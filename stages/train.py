@@ -20,6 +20,7 @@ def main(stage: Stage) -> None:
     seed, threads = stage.number("seed"), stage.number("threads")
     from reprolm.data.shards import Tokens
     from reprolm.device import device, fingerprint, peak_bytes
+    from reprolm.plan.reckoned import reckoned
     from reprolm.train import finished
     from reprolm.train.key import checkpoint_key
     from reprolm.train.loop import Trainer
@@ -30,23 +31,22 @@ def main(stage: Stage) -> None:
     tokens, on = verified(TOKENS), device(threads, place().local_rank)
     bits = fingerprint(on, threads)
     training, validation = (Tokens(tokens, split) for split in ("train", "validation"))
-    key = checkpoint_key(model, train, seed, directory_digest(tokens), bits)
-    directory = stage.checkpoints / key
+    directory = stage.checkpoints / checkpoint_key(model, train, seed, directory_digest(tokens), bits)
     with together(directory, train.processes, on) as world:
         if world.leads:
             finished.begin(directory, bits)
         run = Run(model, train, seed, training, validation, on, world, threads)
-        trainer = Trainer(run, directory, stage, decoder(TOKENIZER, training.tokenizer_digest))
-        began, since = trainer.state.step, time.monotonic()
-        stage.horizon(trainer.step.total)
-        with stage.shown_if_it_fails(trainer.forensics):
-            trainer.fit()
+        with reckoned(run):
+            trainer = Trainer(run, directory, stage, decoder(TOKENIZER, training.tokenizer_digest))
+            began, since = trainer.state.step, time.monotonic()
+            stage.horizon(trainer.step.total)
+            with stage.shown_if_it_fails(trainer.forensics):
+                trainer.fit()
         if not world.leads:
             return
         took = {"fit_seconds": time.monotonic() - since, "peak_bytes": peak_bytes(on)}
         stage.metrics(numbers(trainer))
         publish(trainer, CURVE, RECORD, MODEL)
-        finished.mark(directory, directory_digest(MODEL))
     if began == 0:
         stage.took(took)
     stage.tags(device=bits["device"], resumed_from_step=began, **trainer.step.shape)

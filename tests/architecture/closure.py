@@ -12,8 +12,8 @@ import ruamel.yaml
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "reprolm"
 NUMERICS = "numerics.lock"
-APART = ("tracking", "progress.py")
-"""What a stage's result does not depend on: the record of a run, and what it shows on the terminal."""
+APART = ("plan", "progress.py", "tracking")
+"""What a stage's result does not depend on: the record of a run, and what it tells its reader."""
 
 
 def module_path(name: str) -> Path | None:

@@ -26,7 +26,7 @@ from reprolm.tokenizers.interface import Ids
 from reprolm.tokenizers.load import load
 from reprolm.tokenizers.pieces import pieces
 
-BATCH_CHARACTERS = 1 << 20
+BATCH_CHARACTERS = 1 << 18
 
 
 class ShardWriter:

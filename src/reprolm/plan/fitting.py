@@ -3,7 +3,17 @@
 from bisect import bisect_right
 from collections.abc import Callable
 
+import psutil
+import torch
+
 from reprolm.config import divisors
+
+
+def free_bytes(device: torch.device) -> int:
+    """The memory that is free: that of a GPU, else the machine's."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return int(psutil.virtual_memory().available)
 
 
 def fitting(peak_bytes: Callable[[int], int], batch_size: int, free_bytes: int) -> int | None:

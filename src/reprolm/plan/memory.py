@@ -58,6 +58,10 @@ def memory(
     Not seen: what kernels use inside themselves, and what `train.compile` saves.
     """
     one_in = model.moe.n_experts if model.feedforward == "moe" else 1
+    if train.micro_batch_size is not None:
+        # a third part of the batch needs what the second does
+        fewer = min(train.batch_size, 2 * train.micro_batch_size)
+        train = train.model_copy(update={"batch_size": fewer})
     with Shapes(device, one_in) as live:
         step = rehearsal(model, train, vocab_size, device)
         weights = list(step.model.parameters())

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
 from reprolm.config import section
@@ -18,7 +17,7 @@ from reprolm.model.config import ModelConfig
 from reprolm.model.count import flops_per_token, parameters
 from reprolm.model.transformer import Transformer
 from reprolm.params import acting
-from reprolm.plan.fitting import fitting
+from reprolm.plan.fitting import fitting, free_bytes
 from reprolm.plan.found import Found, found
 from reprolm.plan.memory import Memory, memory
 from reprolm.plan.pace import Pace, Size, pace
@@ -120,10 +119,9 @@ def _needed(size: Size, device: torch.device, threads: int, sequences: int | Non
 
 def _memory(needed: Memory, alone: int, device: torch.device, processes: int) -> Plan:
     """All parts, the whole, and what there is of it: on a GPU for each process, else for all together."""
+    free = free_bytes(device)
     if device.type == "cuda":
-        free = torch.cuda.mem_get_info(device)[0]
         return asdict(needed) | {"process_bytes": 0, "peak_bytes": needed.heap_bytes, "free_bytes": free}
-    free = psutil.virtual_memory().available
     peak = processes * (alone + needed.heap_bytes)
     return asdict(needed) | {"process_bytes": alone, "peak_bytes": peak, "free_bytes": free}
 

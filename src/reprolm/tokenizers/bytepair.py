@@ -18,7 +18,7 @@ from reprolm.tokenizers.interface import END_OF_DOCUMENT, FILE, Ids, Tokenizer
 from reprolm.tokenizers.merges import learn
 from reprolm.tokenizers.words import PATTERNS, splitter, word_counts
 
-LARGEST_CACHE = 1 << 14
+LARGEST_CACHE = 1 << 13
 LONGEST_CACHED = 64
 _LEVEL = {"add_prefix_space": False, "trim_offsets": True, "use_regex": False}
 

@@ -8,7 +8,8 @@ from typing import Any
 from reprolm.diagnose.series import clipping
 from reprolm.model.count import flops_per_token, parameters
 from reprolm.model.storage import save_model, write_tensors
-from reprolm.store import publish_directory, publish_file, publish_json
+from reprolm.store import directory_digest, publish_directory, publish_file, publish_json
+from reprolm.train import finished
 from reprolm.train.certificate import certificate
 from reprolm.train.forensics import lines
 from reprolm.train.loop import Trainer
@@ -64,12 +65,13 @@ def speed(trainer: Trainer) -> str:
 
 
 def publish(trainer: Trainer, curve: Path, record: Path, model: Path) -> None:
-    """Publishes all that a finished run leaves."""
+    """Publishes all that a finished run leaves, and notes beside its checkpoints that this was done."""
     run = trainer.run
     publish_curve(trainer, curve)
     publish_record(trainer, record)
     facts = {"tokenizer": run.training.tokenizer_digest, "windows": run.train.windows}
     publish_model(trainer, model, facts)
+    finished.mark(trainer.checkpoints.directory, directory_digest(model))
 
 
 def numbers(trainer: Trainer) -> dict[str, Any]:

@@ -175,7 +175,7 @@ class Step:
         half = self.micro_batch_size // 2
         smaller = max((size for size in divisors(self.run.train.batch_size) if size <= half), default=0)
         if self.run.train.on_out_of_memory == "stop" or not smaller:
-            want = f"{smaller}, or train.on_out_of_memory: halve (reprolm plan says what fits)"
+            want = f"{smaller}, or train.on_out_of_memory: halve"
             want = want if smaller else "a smaller model, or train.activation_checkpointing: true"
             got = f"{self.micro_batch_size} sequences at once"
             raise refuse("train.micro_batch_size", "needs more memory than there is", got=got, want=want,
