@@ -27,19 +27,16 @@ sys.path.sort(key=lambda place: Path(place).resolve() == Path(__file__).resolve(
 
 import numpy as np
 import torch
+from training import ROOT, Nobody, merged, run
 
-from reprolm.config import read_params, section
+from reprolm.config import read_params
 from reprolm.data.encode import ShardWriter
-from reprolm.data.shards import ACCOUNT, LENGTHS, Tokens, Vocabulary, account
+from reprolm.data.shards import ACCOUNT, LENGTHS, Vocabulary, account
 from reprolm.device import device
-from reprolm.model.config import ModelConfig
 from reprolm.model.count import flops_per_token, parameters
 from reprolm.store import publish_directory
-from reprolm.train.config import TrainConfig
 from reprolm.train.loop import Trainer
-from reprolm.train.run import Run
 
-ROOT = Path(__file__).parents[1]
 PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
 """In bfloat16, dense, by what the name of the device contains."""
 PARTS = ("speed", "stories", "curves", "exact")
@@ -58,14 +55,7 @@ TURNS, STEPS_A_TURN = 5, 4
 Step = Callable[[], None]
 
 
-class Nobody:
-    """Listens to no curve."""
-
-    def point(self, step: int, values: Mapping[str, float], at: float) -> None:
-        """Forgets."""
-
-
-def tokens(folder: Path, vocab_size: int, count: int) -> tuple[Tokens, Tokens]:
+def tokens(folder: Path, vocab_size: int, count: int) -> Path:
     """A text in which the next token is the last plus a little: something to learn."""
     place = folder / f"tokens-{vocab_size}"
     if not place.is_dir():
@@ -80,15 +70,7 @@ def tokens(folder: Path, vocab_size: int, count: int) -> tuple[Tokens, Tokens]:
                 numbers[name] = {"tokens": size, "documents": 1, "text_bytes": 0, "shards": writer.shards}
             (np.arange(vocab_size) % 9).astype("<u4").tofile(out / LENGTHS)
             (out / ACCOUNT).write_text(account(vocabulary, numbers))
-    return Tokens(place, "train"), Tokens(place, "validation")
-
-
-def configs(raw: Mapping[str, Any], model: Mapping[str, Any], train: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The sections of a file of parameters, with changes."""
-    return (
-        section({"model": raw["model"] | model}, "model", ModelConfig),
-        section({"train": raw["train"] | train}, "train", TrainConfig),
-    )
+    return place
 
 
 class Bench:
@@ -102,20 +84,12 @@ class Bench:
     def trainer(self, raw: Mapping[str, Any], model: Any, train: Any, vocab_size: int, place: str) -> Trainer:
         """Ours, ready to step."""
         if self.smoke:
-            model = model | {
-                "n_layers": 2,
-                "context_length": 64,
-                "d_model": 48,
-                "d_ff": 96,
-                "n_heads": 4,
-                "n_kv_heads": 4,
-            }
-            train, vocab_size = train | {"batch_size": 4, "compile": False}, 300
-        model_config, train_config = configs(raw, model, train)
-        splits = tokens(self.folder, vocab_size, 200_000 if self.smoke else 20_000_000)
-        run = Run(model_config, train_config, 1, *splits, self.on)
+            model, vocab_size = model | SMOKE_MODEL, 300
+            train = train | {"batch_size": 4, "compile": False}
+        text = tokens(self.folder, vocab_size, 200_000 if self.smoke else 20_000_000)
         (self.folder / place).mkdir(exist_ok=True)
-        return Trainer(run, self.folder / place, Nobody())
+        one = run(merged(raw, {"model": model, "train": train}), self.on, tokens=text)
+        return Trainer(one, self.folder / place, Nobody())
 
     def clock(self, arms: Mapping[str, tuple[Step, int, int]]) -> None:
         """Times arms in turn and prints a table; each is a step, its tokens, and operations a token."""

@@ -7,7 +7,6 @@ half-width of its 95 % interval (Student's t).
 """
 
 import argparse
-import math
 import statistics
 import tempfile
 from collections.abc import Sequence
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import nanogpt
+
+from reprolm.compare.groups import interval
 
 ROWS: dict[str, dict[str, dict[str, Any]]] = {
     "the recipe": {},
@@ -26,8 +27,6 @@ ROWS: dict[str, dict[str, dict[str, Any]]] = {
     "output projections that start small, not at zero": {"model": {"normal": {"residual": "scaled"}}},
     "LayerNorm, not RMSNorm": {"model": {"norm": "layernorm"}},
 }
-T975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
-"""Student's t: the 0.975 quantile, by degrees of freedom."""
 
 
 def loss(folder: Path, changes: dict[str, Any], seed: int) -> float:
@@ -42,10 +41,8 @@ def row(title: str, losses: Sequence[float], base: Sequence[float]) -> str:
     """A line of the table."""
     mean, against = statistics.mean(losses), ""
     if losses != base:
-        apart = [ours - theirs for ours, theirs in zip(losses, base, strict=True)]
-        against = f"{statistics.mean(apart):+.3f}"
-        if len(apart) > 1:
-            against += f" ± {T975[len(apart) - 1] * statistics.stdev(apart) / math.sqrt(len(apart)):.3f}"
+        apart = interval([ours - theirs for ours, theirs in zip(losses, base, strict=True)])
+        against = f"{apart.mean:+.3f}" + ("" if apart.half is None else f" ± {apart.half:.3f}")
     return f"| {title} | {', '.join(f'{each:.3f}' for each in losses)} | {mean:.3f} | {against} |"
 
 

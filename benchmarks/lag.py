@@ -65,7 +65,7 @@ def watched(address: str, training: "subprocess.Popen[bytes]") -> dict[int, tupl
 
 
 def main(steps: int) -> None:
-    from store import served
+    from store import pages
 
     from reprolm.tracking.destination import connect
 
@@ -75,7 +75,7 @@ def main(steps: int) -> None:
         connect(root)
         command = [sys.executable, __file__, "train", place, str(steps)]
         kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
-        with served(root) as address:
+        with pages(root) as address:
             found = watched(address, subprocess.Popen(command, cwd=root, env=kept, **QUIET))
     began = min(written for written, _ in found.values())
     print(f"{len(found)} points of {steps} seen\n")

@@ -9,48 +9,27 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).parents[1]
 STEPS, ROUNDS = 40, 3
-
-
-class Nobody:
-    """A recorder that does not listen."""
-
-    def point(self, step: int, values: Any, at: float) -> None:
-        """Does nothing."""
 
 
 def steps(keep: bool) -> None:
     """Times steps of the default model; prints JSON."""
+    from training import Nobody, parameters, run, timed
+
     from reprolm import device as devices
-    from reprolm.config import read_params, section
-    from reprolm.data.shards import Tokens
-    from reprolm.model.config import ModelConfig
-    from reprolm.train.config import TrainConfig
     from reprolm.train.loop import Trainer
-    from reprolm.train.run import Run
 
     if not keep:
         devices._keep_memory = lambda: None
-    params = read_params(ROOT / "params.yaml")
+    params = parameters()
     on = devices.device(params["threads"])
-    splits = [Tokens(ROOT / "data" / "tokens", split) for split in ("train", "validation")]
-    run = Run(section(params, "model", ModelConfig), section(params, "train", TrainConfig), 1, *splits, on)
-    seconds, loss = [], 0.0
     with tempfile.TemporaryDirectory() as directory:
-        trainer = Trainer(run, Path(directory), Nobody())
-        for step in range(STEPS):
-            began = time.perf_counter()
-            loss = float(trainer.step.train_batch(step)["train/loss"])
-            trainer.step.optim_step(step)
-            seconds.append(time.perf_counter() - began)
+        took, loss = timed(Trainer(run(params, on), Path(directory), Nobody()), range(STEPS))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     result = {
-        "ms": 1000 * statistics.median(seconds),
+        "ms": statistics.median(took),
         "system_s": usage.ru_stime,
         "mib": usage.ru_maxrss / 1024,
     }

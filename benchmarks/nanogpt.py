@@ -18,13 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-ROOT = Path(__file__).parents[1]
+PRESET = "presets/shakespeare_cpu.yaml"
 THREADS, WINDOW, BATCH, STEPS = 2, 64, 12, 2000
 WARMUP, RATE, LOWEST = 100, 1e-3, 1e-4
 SAME = {
@@ -85,35 +85,17 @@ def theirs(place: str, tokens: dict[str, torch.Tensor], vocab_size: int, seed: i
     return step, held_out
 
 
-def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters with changes at any depth."""
-    deeper = {
-        name: merged(values[name], change) if isinstance(change, Mapping) else change
-        for name, change in changes.items()
-    }
-    return {**values, **deeper}
-
-
 def ours(folder: Path, changes: dict[str, Any], seed: int) -> Arm:
     """The preset, with changes of its sections."""
-    from reprolm.config import read_params, section
-    from reprolm.data.shards import Tokens
+    from training import Nobody, parameters, run
+
     from reprolm.device import device
     from reprolm.evaluate.loss import mean_loss
-    from reprolm.model.config import ModelConfig
-    from reprolm.train.config import TrainConfig
     from reprolm.train.loop import Trainer
-    from reprolm.train.run import Run
 
-    class Nobody:
-        def point(self, step: int, values: Any, at: float) -> None: ...
-
-    raw = read_params(ROOT / "presets" / "shakespeare_cpu.yaml")
-    raw = merged(raw, changes)
-    model, train = section(raw, "model", ModelConfig), section(raw, "train", TrainConfig)
-    splits = [Tokens(folder / "tokens", name) for name in ("train", "validation")]
-    run = Run(model, train, seed, splits[0], splits[1], device(THREADS), threads=THREADS)
-    trainer = Trainer(run, Path(tempfile.mkdtemp(dir=folder)), Nobody())
+    params, tokens = parameters(PRESET, **changes), folder / "tokens"
+    one = run(params, device(THREADS), tokens=tokens, seed=seed, threads=THREADS)
+    trainer = Trainer(one, Path(tempfile.mkdtemp(dir=folder)), Nobody())
 
     def step() -> None:
         losses = trainer.step.train_batch(trainer.state.step)
@@ -122,14 +104,16 @@ def ours(folder: Path, changes: dict[str, Any], seed: int) -> Arm:
         losses["train/loss"].item()
 
     def held_out() -> float:
-        return mean_loss(trainer.tensors.model, run.validation, window=WINDOW, batch_size=128)
+        return mean_loss(trainer.tensors.model, one.validation, window=WINDOW, batch_size=128)
 
     return step, held_out
 
 
 def prepare(folder: Path, text: Path) -> None:
     """Tokens of the text, split as nanoGPT does: the last tenth is held out."""
-    from reprolm.config import read_params, section
+    from training import parameters
+
+    from reprolm.config import section
     from reprolm.corpus.build import build
     from reprolm.corpus.config import DataConfig
     from reprolm.data.config import EncodeConfig
@@ -137,18 +121,17 @@ def prepare(folder: Path, text: Path) -> None:
     from reprolm.tokenizers.config import TokenizerConfig
     from reprolm.tokenizers.train import train
 
-    raw = read_params(ROOT / "presets" / "shakespeare_cpu.yaml")
-    data = raw["data"] | {"source": "files", "files": raw["data"]["files"] | {"path": str(text.resolve())}}
-    build(section({"data": data}, "data", DataConfig), folder / "corpus", folder)
+    raw = parameters(PRESET, data={"source": "files", "files": {"path": str(text.resolve())}})
+    build(section(raw, "data", DataConfig), folder / "corpus", folder)
     train(section(raw, "tokenizer", TokenizerConfig), folder / "corpus", folder / "tokenizer")
     encode(section(raw, "encode", EncodeConfig), folder / "corpus", folder / "tokenizer", folder / "tokens")
 
 
 def preset_steps() -> int:
     """The steps of the preset `shakespeare_cpu`."""
-    from reprolm.config import read_params
+    from training import parameters
 
-    return int(read_params(ROOT / "presets" / "shakespeare_cpu.yaml")["train"]["steps"])
+    return int(parameters(PRESET)["train"]["steps"])
 
 
 def work(name: str, folder: Path, place: str, seed: int) -> None:

@@ -14,39 +14,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
 STEPS, WARMUP, ROUNDS, REPEATS = 30, 10, 3, 200
-
-
-class Nobody:
-    """A recorder that does not listen."""
-
-    def point(self, step: int, values: Any, at: float) -> None:
-        """Does nothing."""
 
 
 def made(directory: Path) -> Any:
     """A trainer of the default model; it neither validates nor saves within the steps."""
-    from reprolm import device as devices
-    from reprolm.config import read_params, section
-    from reprolm.data.shards import Tokens
-    from reprolm.model.config import ModelConfig
-    from reprolm.train.config import TrainConfig
-    from reprolm.train.loop import Trainer
-    from reprolm.train.run import Run
+    from training import Nobody, parameters, run
 
-    params = read_params(ROOT / "params.yaml")
-    params["train"] |= {
-        "steps": STEPS,
-        "warmup_steps": WARMUP,
-        "validate_every_steps": 10_000,
-        "checkpoint_every_steps": 10_000,
-    }
+    from reprolm.device import device
+    from reprolm.train.loop import Trainer
+
+    never = dict.fromkeys(("validate_every_steps", "checkpoint_every_steps"), 10_000)
+    params = parameters(train={"steps": STEPS, "warmup_steps": WARMUP} | never)
     # one thread: a second one that waits for the first counts as work
-    on = devices.device(1)
-    splits = [Tokens(ROOT / "data" / "tokens", split) for split in ("train", "validation")]
-    run = Run(section(params, "model", ModelConfig), section(params, "train", TrainConfig), 1, *splits, on)
-    trainer = Trainer(run, directory, Nobody())
+    trainer = Trainer(run(params, device(1)), directory, Nobody())
     trainer._due = lambda every: trainer.state.step % every == 0  # type: ignore[method-assign]
     return trainer
 

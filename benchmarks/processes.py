@@ -12,7 +12,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
 STEPS, WARMUP, ROUNDS = 30, 5, 3
 
 
@@ -29,25 +28,19 @@ class Curve:
 
 def train(processes: int, batch_size: int, folder: Path) -> None:
     """Trains, and tells in process 0 what the steps took."""
-    from reprolm.config import read_params, section
-    from reprolm.data.shards import Tokens
+    from training import parameters, run
+
     from reprolm.device import device
-    from reprolm.model.config import ModelConfig
-    from reprolm.train.config import TrainConfig
     from reprolm.train.loop import Trainer
-    from reprolm.train.run import Run
     from reprolm.train.together import together
 
-    params = read_params(ROOT / "params.yaml")
-    params["train"] |= {
+    params = parameters(train={
         "steps": STEPS, "warmup_steps": WARMUP, "log_every_steps": 1, "processes": processes,
         "validate_every_steps": STEPS, "checkpoint_every_steps": STEPS, "batch_size": batch_size,
-    }  # fmt: skip
-    configs = section(params, "model", ModelConfig), section(params, "train", TrainConfig)
-    splits = [Tokens(ROOT / "data" / "tokens", split) for split in ("train", "validation")]
+    })  # fmt: skip
     curve = Curve()
     with together(folder, processes, on := device(1)) as world:
-        trainer = Trainer(Run(*configs, 1, *splits, on, world), folder, curve)
+        trainer = Trainer(run(params, on, world=world), folder, curve)
         trainer.fit()
         if world.leads:
             print(json.dumps([list(trainer.watch.series.columns["seconds"])[WARMUP:], curve.losses]))
@@ -55,9 +48,9 @@ def train(processes: int, batch_size: int, folder: Path) -> None:
 
 def main(batch_size: int) -> None:
     """Prints the table."""
-    from reprolm.config import read_params
+    from training import parameters
 
-    context = read_params(ROOT / "params.yaml")["model"]["context_length"]
+    context = parameters()["model"]["context_length"]
     took: dict[int, list[float]] = {1: [], 2: []}
     losses: dict[int, list[float]] = {}
     for _ in range(ROUNDS):

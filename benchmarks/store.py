@@ -5,16 +5,13 @@ Run in the repository: `python benchmarks/store.py [runs]`. Needs Chromium.
 
 import os
 import shutil
-import signal
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, Request, sync_playwright
@@ -75,24 +72,13 @@ def multiply(path: Path, run: str, count: int) -> None:
         base.commit()
 
 
-@contextmanager
-def served(root: Path) -> Iterator[str]:
+def pages(root: Path) -> AbstractContextManager[str]:
     """`reprolm ui` on a store; its address."""
-    from tests.servers.machines import free_port, wait_for
+    from tests.serving import served
 
-    port, log = free_port(), root / "ui.log"
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "reprolm", "ui", "--port", str(port)], cwd=root, stdout=out, stderr=out,
-            env=kept | {"PYTHONPATH": str(ROOT / "src")}, start_new_session=True,
-        )  # fmt: skip
-    try:
-        wait_for(f"http://127.0.0.1:{port}/health", process, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+    command = [sys.executable, "-m", "reprolm", "ui"]
+    return served(command, "/health", root, kept | {"PYTHONPATH": str(ROOT / "src")})
 
 
 class Visit:
@@ -160,7 +146,7 @@ def main(count: int) -> None:
         multiply(root / "mlflow.db", one_run(root), count)
         size = (root / "mlflow.db").stat().st_size / 1e6
         print(f"{count} runs, {size:,.0f} MB\n")
-        with served(root) as address, sync_playwright() as playwright:
+        with pages(root) as address, sync_playwright() as playwright:
             chromium = shutil.which("chromium") or shutil.which("google-chrome")
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             visits = [visited(browser, address) for _ in range(3)]

@@ -9,46 +9,26 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).parents[1]
 TURNS, STEPS = 12, 10
 ARMS = ("each operation is shared", "each takes a share of the batch")
 
 
-class Nobody:
-    """A recorder that does not listen."""
-
-    def point(self, step: int, values: Any, at: float) -> None:
-        """Does nothing."""
-
-
 def arm(name: str, folder: Path) -> None:
     """On each line that it reads it makes some steps of the default model, and tells what they took."""
-    from reprolm.config import read_params, section
-    from reprolm.data.shards import Tokens
-    from reprolm.device import device, peak_bytes
-    from reprolm.model.config import ModelConfig
-    from reprolm.train.config import TrainConfig
-    from reprolm.train.loop import Trainer
-    from reprolm.train.run import Run
+    from training import Nobody, parameters, run, timed
 
-    params = read_params(ROOT / "params.yaml")
+    from reprolm.device import device, peak_bytes
+    from reprolm.train.loop import Trainer
+
+    params = parameters()
     on = device(params["threads"])
-    splits = [Tokens(ROOT / "data" / "tokens", split) for split in ("train", "validation")]
-    configs = section(params, "model", ModelConfig), section(params, "train", TrainConfig)
     threads = params["threads"] if name == ARMS[1] else 1
-    trainer = Trainer(Run(*configs, 1, *splits, on, threads=threads), folder, Nobody())
+    trainer = Trainer(run(params, on, threads=threads), folder, Nobody())
     for index, _ in enumerate(sys.stdin):
-        took, loss = [], 0.0
-        for step in range(index * STEPS, (index + 1) * STEPS):
-            began = time.perf_counter()
-            loss = float(trainer.step.train_batch(step)["train/loss"])
-            trainer.step.optim_step(step)
-            took.append(1000 * (time.perf_counter() - began))
+        took, loss = timed(trainer, range(index * STEPS, (index + 1) * STEPS))
         print(json.dumps({"took": took, "loss": loss, "mib": peak_bytes(on) / 2**20}), flush=True)
 
 

@@ -19,18 +19,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# this file must not stand for the library of its name
-sys.path = [place for place in sys.path if Path(place).resolve() != Path(__file__).resolve().parent]
+# it puts this folder last, so that this file does not stand for the library of its name
+from text import MB, high, spent
 
 from reprolm.processes import cores
 from reprolm.tokenizers.bytepair import BytePairTokenizer
 from reprolm.tokenizers.config import TokenizerConfig
 from reprolm.tokenizers.pieces import pieces
 
-MB = 1_000_000
 
-
-def text(size: int) -> list[str]:
+def source(size: int) -> list[str]:
     """Pieces of different source files, so many bytes in all."""
     parts, left = [], size
     for file in sorted(Path(sysconfig.get_paths()["purelib"]).rglob("*.py")):
@@ -88,23 +86,18 @@ def rust(parts: list[str], entries: int) -> Callable[[list[str]], object]:
 PEERS = {"ours": ours, "tokenizers": library, "rustbpe, tiktoken": rust}
 
 
-def spent() -> float:
-    own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
-
-
 def measure(name: str, size: int, entries: int) -> None:
-    parts = text(size)
-    base = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
-    began, cpu = time.perf_counter(), spent()
+    parts = source(size)
+    base = high(os.getpid())
+    began, cpu = time.perf_counter(), spent()["cpu"]
     encode = PEERS[name](parts, entries)
-    trained, trained_cpu = time.perf_counter() - began, spent() - cpu
-    peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+    trained, trained_cpu = time.perf_counter() - began, spent()["cpu"] - cpu
+    peak = high(os.getpid())
     workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * cores()
     sample = list(itertools.islice(parts, 400))
-    began, cpu = time.perf_counter(), spent()
+    cpu = spent()["cpu"]
     encode(sample)
-    encoded_cpu = spent() - cpu
+    encoded_cpu = spent()["cpu"] - cpu
     megabytes = sum(len(part.encode()) for part in sample) / MB
     print(json.dumps({
         "seconds": trained, "cpu": trained_cpu, "peak_mb": (peak - base + workers) / 1000,

@@ -23,6 +23,24 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def batches(texts: Iterable[str], most_characters: int) -> Iterator[list[str]]:
+    """Texts in lists of so many characters: enough to keep a core at work, and bounded.
+
+    >>> list(batches(["ab", "c", "def", "g"], 3))
+    [['ab', 'c'], ['def'], ['g']]
+    """
+    batch: list[str] = []
+    size = 0
+    for text in texts:
+        batch.append(text)
+        size += len(text)
+        if size >= most_characters:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
 def _started(start: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
     """What each process does first; only the one that began it hears Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.pipeline import workspace
 from tests.pipeline.workspace import Workspace
-from tests.servers.machines import free_port, wait_for
+from tests.serving import served
 
 RATES = {"high": 0.03, "middle": 0.01}
 PATIENCE_MILLISECONDS = 60_000
@@ -32,19 +30,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="session")
 def address(work: Workspace) -> Iterator[str]:
     """Where `reprolm ui` shows them."""
-    port = free_port()
-    log = work.path.parent / "ui.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            ["reprolm", "ui", "--port", str(port)], cwd=work.path, env=work.environment(), stdout=out,
-            stderr=out, start_new_session=True,
-        )  # fmt: skip
-    try:
-        wait_for(f"http://127.0.0.1:{port}/health", process, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+    with served(["reprolm", "ui"], "/health", work.path, work.environment()) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from reprolm.data.config import EncodeConfig
 from reprolm.errors import guarded
 from reprolm.tracking.lifetime import die_with_parent
 
-def batches(texts):
+def batches(texts, most_characters):
     for index in itertools.count():
         if index == 50:
             print(*(process.pid for process in multiprocessing.active_children()), flush=True)
@@ -39,7 +39,7 @@ def main():
     encode.encode(EncodeConfig(shard_tokens=1000), *paths)
 
 if __name__ == "__main__":
-    workers.FEWEST_BYTES, processes.cores, encode._batches = 0, lambda: 2, batches
+    workers.FEWEST_BYTES, processes.cores, encode.batches = 0, lambda: 2, batches
     raise SystemExit(guarded(main))
 """
 ENDS = [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)]

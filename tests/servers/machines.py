@@ -3,15 +3,15 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.serving import free_port, served
 
 BUCKET = "lab"
 ADMIN = ("admin", "a-long-password-1")
@@ -22,15 +22,6 @@ database_uri = {users}
 admin_username = {name}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 """
-START_SECONDS = 120
-
-
-def free_port() -> int:
-    """A port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def postgres() -> Path | None:
@@ -38,33 +29,6 @@ def postgres() -> Path | None:
     known = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
     found = str(known[-1]) if known else shutil.which("initdb")
     return Path(found).parent if found else None
-
-
-@contextmanager
-def started(command: list[str], log: Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process with its children, until the block ends."""
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=log.parent, env=os.environ | variables, stdout=out, stderr=out,
-            start_new_session=True,
-        )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Returns when a server answers."""
-    deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError(f"{address} did not start:\n{log.read_text()[-3000:]}")
 
 
 @contextmanager
@@ -93,10 +57,7 @@ def database(place: Path) -> Iterator[str]:
 @contextmanager
 def objects(place: Path) -> Iterator[str]:
     """An S3 store with one bucket; its address."""
-    port = free_port()
-    address, log = f"http://127.0.0.1:{port}", place / "s3.log"
-    with started([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], log) as process:
-        wait_for(address, process, log)
+    with served([sys.executable, "-m", "moto.server", "-H", "127.0.0.1"], "", place, os.environ) as address:
         bucket = urllib.request.Request(f"{address}/{BUCKET}", method="PUT")
         urllib.request.urlopen(bucket, timeout=30).close()
         yield address
@@ -121,10 +82,9 @@ def team(place: Path) -> Iterator[Team]:
     """The servers that docs/team.md describes."""
     with database(place / "postgres") as store, objects(place) as s3:
         (place / "auth.ini").write_text(AUTH.format(users=f"sqlite:///{place}/users.db", name=ADMIN[0]))
-        port = free_port()
         command = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--workers", "1",
                    "--backend-store-uri", store, "--artifacts-destination", f"s3://{BUCKET}/mlflow",
-                   "--host", "127.0.0.1", "--port", str(port)]  # fmt: skip
+                   "--host", "127.0.0.1"]  # fmt: skip
         settings = KEYS | {
             "MLFLOW_S3_ENDPOINT_URL": s3,
             "MLFLOW_AUTH_CONFIG_PATH": str(place / "auth.ini"),
@@ -133,7 +93,5 @@ def team(place: Path) -> Iterator[Team]:
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
-        log = place / "mlflow.log"
-        with started(command, log, **settings) as process:
-            wait_for(f"http://127.0.0.1:{port}/health", process, log)
-            yield Team(f"http://127.0.0.1:{port}", s3)
+        with served(command, "/health", place, os.environ | settings) as mlflow:
+            yield Team(mlflow, s3)

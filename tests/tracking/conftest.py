@@ -1,11 +1,13 @@
 """MLflow stores in which the tables are made already: making them takes seconds."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from reprolm.tracking.destination import Destination, connect
+from tests.tracking.faulty import Faulty, faulty
 
 SETTINGS = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_ROOT", "DVC_EXP_NAME", "DVC_STAGE")
 
@@ -21,6 +23,15 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("MLFLOW_EXPERIMENT_NAME", "tables")
         connect(root)
     return root / "mlflow.db"
+
+
+@pytest.fixture(scope="module")
+def one_server(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
+    """A server that can go wrong, with an empty store."""
+    root = tmp_path_factory.mktemp("server")
+    shutil.copy(tables, root / "mlflow.db")
+    with faulty(root) as running:
+        yield running
 
 
 @pytest.fixture

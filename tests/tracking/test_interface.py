@@ -6,6 +6,7 @@ import pytest
 from reprolm.errors import Exit, ReprolmError
 from reprolm.tracking import interface
 from reprolm.tracking.interface import command, serve
+from tests.serving import free_port
 
 
 @pytest.fixture
@@ -16,13 +17,6 @@ def started(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[lis
         interface.os, "execve", lambda _, words, environment: calls.append((words, environment))
     )
     return calls
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_the_pages_are_for_this_machine_and_its_exact_names(repository: Path) -> None:

@@ -2,7 +2,6 @@
 
 import functools
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -20,18 +19,10 @@ from reprolm.tracking.mirror import Shipped, pending
 from reprolm.tracking.shipper import Shipping, sync
 from tests.settings import ROOT
 from tests.tracking.executions import Written
-from tests.tracking.faulty import FAULTS, Faulty, faulty
+from tests.tracking.faulty import FAULTS, Faulty
 from tests.tracking.runs import picture
 
 POINTS = 60
-
-
-@pytest.fixture(scope="module")
-def one_server(tables: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    root = tmp_path_factory.mktemp("server")
-    shutil.copy(tables, root / "mlflow.db")
-    with faulty(root) as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from reprolm.tracking.destination import Destination
 from reprolm.tracking.location import executions
 from reprolm.tracking.mirror import Shipped, pending
 from reprolm.tracking.shipper import Shipping, flush, outstanding, sync
+from tests.serving import free_port
 from tests.settings import ROOT
 from tests.tracking.executions import Written
 from tests.tracking.runs import runs
@@ -46,13 +46,6 @@ def directory(root: Path) -> Path:
     return found
 
 
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def wait_for_end(path: Path) -> None:
     deadline = time.monotonic() + 30
     while not Shipped.of(path).over and time.monotonic() < deadline:
@@ -73,7 +66,7 @@ def test_a_run_is_complete_when_its_closing_stage_ends(tree: Path, to: Destinati
 def test_a_store_that_does_not_answer_costs_a_stage_nothing_and_loses_nothing(
     tree: Path, to: Destination
 ) -> None:
-    said = close(tree, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{closed_port()}")
+    said = close(tree, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{free_port()}")
     records = pending(directory(tree))
     assert f"tracking: {records} records pending" in said
     assert "run: reprolm sync" in said
@@ -153,7 +146,7 @@ def test_what_another_process_sends_is_left_to_it(repository: Path, to: Destinat
 
 def test_a_store_that_cannot_be_reached_is_named(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = Written(repository)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{free_port()}")
     with pytest.raises(ReprolmError, match=r"http://.*does not take the record") as caught:
         sync(repository)
     assert caught.value.exit is Exit.NETWORK

@@ -20,6 +20,7 @@ from reprolm.data.shards import (
     shard_name,
 )
 from reprolm.data.workers import Workers
+from reprolm.processes import batches
 from reprolm.progress import Progress
 from reprolm.store import publish_directory
 from reprolm.tokenizers.interface import Ids
@@ -119,7 +120,7 @@ def _encode_split(documents: Split, workers: Workers, writer: ShardWriter, progr
     end = [] if workers.end_of_document is None else [workers.end_of_document]
     marker = np.array(end, dtype=np.uint32)
     count = 0
-    for batch, encoded in workers.encoded(_batches(_marked(documents))):
+    for batch, encoded in workers.encoded(batches(_marked(documents), BATCH_CHARACTERS)):
         for text, ids in zip(batch, encoded, strict=True):
             writer.add(ids if text else marker)
             if not text:
@@ -134,17 +135,3 @@ def _marked(documents: Split) -> Iterator[str]:
     for document in documents.views():
         yield from pieces(document)
         yield ""
-
-
-def _batches(texts: Iterator[str]) -> Iterator[list[str]]:
-    """Texts by the megabyte: enough to keep a core at work, and bounded."""
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text)
-        if size >= BATCH_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

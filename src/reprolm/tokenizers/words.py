@@ -4,7 +4,7 @@ import functools
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import regex
 
@@ -50,8 +50,7 @@ def _ascii(pattern: str) -> str:
     return "".join(parts)
 
 
-def _counted(batch: tuple[str, list[str]]) -> dict[str, int]:
-    pattern, texts = batch
+def _counted(pattern: str, texts: list[str]) -> dict[str, int]:
     words: Counter[str] = Counter()
     split = splitter(pattern)
     for text in texts:
@@ -59,29 +58,18 @@ def _counted(batch: tuple[str, list[str]]) -> dict[str, int]:
     return dict(words)
 
 
-def _batches(pattern: str, texts: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text)
-        if size >= BATCH_CHARACTERS:
-            yield pattern, batch
-            batch, size = [], 0
-    yield pattern, batch
-
-
 def word_counts(pattern: str, texts: Iterable[str]) -> Counter[str]:
     """How often each word occurs, counted on all cores where there is much to count."""
-    batches = _batches(pattern, texts)
+    counted = functools.partial(_counted, pattern)
+    batches = processes.batches(texts, BATCH_CHARACTERS)
     first = list(itertools.islice(batches, FEWEST_CHARACTERS // BATCH_CHARACTERS))
     words: Counter[str] = Counter()
     more = next(batches, None)
     if more is None or processes.cores() == 1:
         rest = itertools.chain([] if more is None else [more], batches)
         for batch in itertools.chain(first, rest):
-            words.update(_counted(batch))
+            words.update(counted(batch))
         return words
-    for _, counts in processes.in_order(_counted, itertools.chain(first, [more], batches)):
+    for _, counts in processes.in_order(counted, itertools.chain(first, [more], batches)):
         words.update(counts)
     return words
