@@ -1,4 +1,4 @@
-"""What the frame costs: an idle `dvc repro` against DVC alone, checking parameters, starting a stage.
+"""What the frame costs: an idle `dvc repro` against DVC alone, checking parameters, a stage and its record.
 
 Run in the repository after `make repro`: `python benchmarks/fixed_costs.py`. Timed in turn.
 """
@@ -50,6 +50,32 @@ def plain_pipeline(directory: Path) -> Path:
     return directory
 
 
+UNTRACKED = """
+import runpy, sys
+sys.path.insert(0, "stages")
+import _stage
+_stage.stage.Record = lambda *_: None
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""A stage without any record: neither journal nor sender."""
+RECORDED = ("train_tokenizer", "sample", "report")
+
+
+def stages(directory: Path) -> dict[str, dict[str, float]]:
+    """Stages with their record, in an execution that each begins and ends itself, and without."""
+    seconds(["git", "clone", "-q", str(ROOT), str(directory)], ROOT)
+    for made in ("data", "models", "reports"):
+        shutil.copytree(ROOT / made, directory / made, dirs_exist_ok=True)
+    found = {}
+    for name in RECORDED:
+        script = f"stages/{name}.py"
+        without = [sys.executable, "-c", UNTRACKED.replace("sys.argv[0]", repr(script))]
+        found[f"stage {name} / without record"] = paired(
+            ([sys.executable, script], directory), (without, directory)
+        )
+    return found
+
+
 def main() -> None:
     directory = Path(tempfile.mkdtemp())
     python, torch = sys.executable, [sys.executable, "-c", "import torch"]
@@ -63,6 +89,7 @@ def main() -> None:
             ([python, "-c", "import reprolm.tracking.stage, reprolm.train.publish"], ROOT), (torch, ROOT)
         ),
     }
+    results |= stages(directory / "clone")
     shutil.rmtree(directory)
     print("| what | ours, s | peer, s | ratio | difference, s |\n|---|---|---|---|---|")
     for name, row in results.items():
