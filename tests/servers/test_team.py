@@ -53,6 +53,21 @@ def test_one_trains_and_another_has_run_and_model(work: Workspace, member: Team,
     assert file_sha256(other.path / MODEL) == file_sha256(work.path / MODEL)
     assert other.ran(other.run("dvc", "repro", **everything)) == ["check", "report"]
     assert other.status() == ""
+    _looks_at(other, run.info.run_name, client, everything)
+
+
+def _looks_at(other: Workspace, name: str, client: MlflowClient, everything: dict[str, str]) -> None:
+    """What someone else does with the run, over the server alone."""
+    assert "computed by this run" in other.run("reprolm", "lineage", name, **everything)
+    assert "nothing differs" in other.run("reprolm", "compare", name, "latest", **everything)
+    said = other.run("reprolm", "promote", name, "--alias", "champion", **everything)
+    assert "models:/language-model@champion" in said
+    version = client.get_model_version_by_alias("language-model", "champion")
+    assert client.get_run(version.run_id).info.run_name == name
+    again = other.path.parent / "again"
+    said = other.run("reprolm", "recreate", name, "--into", str(again), **everything)
+    assert said.count("the same") == 6 + 1
+    assert file_sha256(again / MODEL) == file_sha256(other.path / MODEL)
 
 
 def test_what_no_column_of_postgresql_takes_as_it_is_arrives_nevertheless(
