@@ -74,6 +74,7 @@ def test_of_a_run_that_was_repeated_the_newest_that_finished_counts_however_they
         ("stage.download.digest", "corpus"),
         ("stage.encode.digest", "tokens"),
         ("version.torch", "torch"),
+        ("version.regex", "regex"),
         ("device", "device"),
         ("machine.processor", "processor"),
     ],

@@ -134,10 +134,14 @@ def test_what_is_missing_or_another_is_refused_before_anything_runs(source: Path
     assert (code, "is not empty" in line) == (Exit.STORAGE, True)
 
 
-def test_another_version_of_torch_is_refused_and_another_processor_is_noted(source: Path) -> None:
-    code, line = refused(run_of(source, **{"version.torch": "1.0.0"}), source)
+@pytest.mark.parametrize("package", ["torch", "ftfy"])
+def test_another_version_of_what_changes_bits_is_refused(source: Path, package: str) -> None:
+    code, line = refused(run_of(source, **{f"version.{package}": "1.0.0"}), source)
     assert code is Exit.MISSING
-    assert line.startswith("torch: is not the version of the run (got ")
+    assert line.startswith(f"{package}: is not the version of the run (got ")
+
+
+def test_another_processor_is_noted() -> None:
     noted = environment.differences(lineage_of_machine() | {"machine.processor": "another"})
     assert [note.split(":")[0] for note in noted] == ["machine.processor"]
     environment.refuse_other(lineage_of_machine())

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reprolm.tracking.lineage import lineage
+from reprolm.tracking.lineage import NUMERIC, lineage, lineage_of_machine
+from tests.settings import ROOT
 
 
 def git(*words: str, input: bytes | None = None) -> bytes:
@@ -151,3 +152,21 @@ def test_a_folder_without_git_still_tells_versions_and_machine(
     assert patch == b""
     assert not [key for key in tags if key.startswith("git.")]
     assert {"version.python", "version.torch", "machine.processor"} <= set(tags)
+
+
+def test_a_run_names_the_version_of_each_package_on_whose_pin_a_stage_depends() -> None:
+    pinned = [pin.split("==")[0] for pin in (ROOT / "numerics.lock").read_text().splitlines()]
+    assert sorted(NUMERIC) == sorted(["python", *pinned])
+    assert {f"version.{name}" for name in NUMERIC} <= set(lineage_of_machine())
+
+
+def test_a_pin_is_no_code_for_the_versions_that_are_installed_are_told(repository: Path) -> None:
+    (repository / "dvc.yaml").write_text(
+        "stages: {download: {deps: [numerics.lock, src]}, train_tokenizer: {deps: [src]}, "
+        "encode: {deps: [src]}, train: {deps: [src]}, evaluate: {deps: [src]}, sample: {deps: [src]}}"
+    )
+    digests = set()
+    for pin in ("torch==1", "torch==2"):
+        (repository / "numerics.lock").write_text(f"{pin}\n")
+        digests.add(lineage()[0]["digest.code"])
+    assert len(digests) == 1
