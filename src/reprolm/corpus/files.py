@@ -21,10 +21,12 @@ class Files:
     def __init__(self, config: FilesConfig, *, strict: bool) -> None:
         self._config, self._strict = config, strict
         self.facts: dict[str, str | int] = {"files": 0}
+        self.file = ""
 
     def __iter__(self) -> Iterator[Text]:
         options, separators = self._config, []
         for path in found(options):
+            self.file = str(path)
             self.facts["files"] = int(self.facts["files"]) + 1
             count = yield from documents(path, options.separator, options.field, strict=self._strict)
             separators += [count] if count is not None else []

@@ -21,6 +21,11 @@ class Source(Protocol):
     facts: dict[str, str | int]
     """What is to be recorded of the source, complete after the last document."""
 
+    @property
+    def file(self) -> str:
+        """The file of one's own in which the last document stands; "" where it is not from one."""
+        ...
+
     def __iter__(self) -> Iterator[Text]:
         """The documents, one after the other."""
         ...
