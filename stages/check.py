@@ -1,14 +1,17 @@
 """Stage `check`: refuses bad parameters before DVC removes an output, and changes nothing downstream."""
 
+import sys
 from pathlib import Path
 
 import _stage
 from reprolm.corpus.config import DataConfig
 from reprolm.params import acting
 from reprolm.store import publish_file
+from reprolm.tracking.changed import kept_by_experiment
 from reprolm.tracking.stage import Stage
 
 MARKER = Path("data/parameters.ok")
+BACK = "params.yaml keeps the refused values; as it was committed: git checkout params.yaml"
 
 
 def main(stage: Stage) -> None:
@@ -22,4 +25,7 @@ def main(stage: Stage) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(_stage.run("check", main))
+    code = _stage.run("check", main)
+    if 0 < code < 128 and kept_by_experiment():
+        print(f"reprolm: {BACK}", file=sys.stderr)
+    raise SystemExit(code)

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from reprolm.tracking.ending import tells
+from tests.pipeline import workspace
 from tests.pipeline.workspace import Workspace, story
 
 
@@ -110,7 +111,24 @@ def test_bad_parameters_are_one_line_and_touch_nothing(
     output = work.run("dvc", "repro", code=255)
     assert f"reprolm: error: {line}" in output
     assert "Traceback" not in output
+    assert "git checkout" not in output
     assert contents(work) == before
+
+
+def test_an_experiment_of_a_refused_value_says_how_to_get_the_parameters_back(tmp_path: Path) -> None:
+    work = workspace.new(tmp_path)
+    output = work.run("dvc", "exp", "run", "-S", "model.n_heads=5", code=255)
+    assert "model.n_heads: does not divide" in output
+    assert (
+        "reprolm: params.yaml keeps the refused values; as it was committed: git checkout params.yaml"
+        in output
+    )
+    assert "params.yaml" in work.status()
+    work.run("git", "checkout", "params.yaml")
+    (work.path / "params.yaml").write_text("seed: 1\n")
+    work.commit()
+    assert "git checkout" not in work.run("dvc", "exp", "run", code=255)
+    assert "git checkout" not in work.run("dvc", "exp", "run", "--temp", "-S", "seed=x", code=255)
 
 
 def test_a_stage_called_by_hand_exits_2(work: Workspace) -> None:

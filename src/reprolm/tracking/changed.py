@@ -1,12 +1,15 @@
 """Which parameters a run changed: those that differ from the last commit's."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import ruamel.yaml
 
 from reprolm.store import canonical
 from reprolm.tracking import git
+from reprolm.tracking.identity import Execution
+from reprolm.tracking.location import root
 
 
 def committed() -> dict[str, Any]:
@@ -17,6 +20,16 @@ def committed() -> dict[str, Any]:
     except (ValueError, ruamel.yaml.error.YAMLError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def kept_by_experiment() -> bool:
+    """Whether `dvc exp run` is at work here, and leaves a params.yaml that is not the last commit's."""
+    if Execution.current().kind != "exp" or Path.cwd().resolve() != root():
+        return False
+    try:
+        return git.run("diff", "--quiet", "HEAD", "--", "params.yaml").returncode == 1
+    except OSError:
+        return False
 
 
 def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
