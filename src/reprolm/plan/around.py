@@ -41,7 +41,6 @@ def around(root: Path) -> Around:
 
 def _seconds(records: Sequence[Mapping[str, Any]]) -> Iterator[float]:
     """From DVC's start to the end of the page, less training itself and the making of data."""
-    began = {record["stage"]: record["at"] for record in records if record["kind"] == "started"}
     ended = {
         record["stage"]: record["at"]
         for record in records
@@ -50,5 +49,6 @@ def _seconds(records: Sequence[Mapping[str, Any]]) -> Iterator[float]:
     numbers = (record["numbers"] for record in records if record["kind"] == "numbers")
     fit = next((each["fit_seconds"] for each in numbers if "fit_seconds" in each), None)
     if fit is not None and set(STEPS) - set(BEFORE) <= set(ended):
-        data = sum(ended[stage] - began[stage] for stage in BEFORE if stage in ended)
-        yield (ended[CLOSING] - data) / 1000 - records[0]["execution"]["started"] - fit
+        opened = records[0]
+        data = max((ended[stage] for stage in BEFORE if stage in ended), default=opened["at"]) - opened["at"]
+        yield (ended[CLOSING] - data) / 1000 - opened["execution"]["started"] - fit
