@@ -27,11 +27,11 @@ def main(stage: Stage) -> None:
     from reprolm.train.run import Run
     from reprolm.train.together import together
 
+    stage.require_prompts(TOKENIZER)
     tokens, on = verified(TOKENS), device(threads, place().local_rank)
     bits = fingerprint(on, threads)
     training, validation = (Tokens(tokens, split) for split in ("train", "validation"))
-    key = checkpoint_key(model, train, seed, directory_digest(tokens), bits)
-    directory = stage.checkpoints / key
+    directory = stage.checkpoints / checkpoint_key(model, train, seed, directory_digest(tokens), bits)
     with together(directory, train.processes, on) as world:
         if world.leads:
             finished.begin(directory, bits)

@@ -131,6 +131,22 @@ def test_an_experiment_of_a_refused_value_says_how_to_get_the_parameters_back(tm
     assert "git checkout" not in work.run("dvc", "exp", "run", "--temp", "-S", "seed=x", code=255)
 
 
+def test_a_prompt_that_the_vocabulary_cannot_write_is_refused_before_training(work: Workspace) -> None:
+    line = "reprolm: error: sample.prompts: SNOWMAN, U+2603 at position 4, is not in the vocabulary"
+    work.edit({"tokenizer.kind": "character", "sample.prompts": ["the \u2603"]})
+    output = work.run("dvc", "repro", code=255)
+    assert line in output
+    assert work.ran(output) == ["check", "train_tokenizer"]
+    work.edit({"sample.prompts": ["the "]})
+    work.run("dvc", "repro", "encode")
+    # no vocabulary is learned again for a prompt, and yet nothing is trained
+    work.edit({"sample.prompts": ["the \u2603"]})
+    output = work.run("dvc", "repro", code=255)
+    assert line in output
+    assert work.ran(output) == ["check", "train"]
+    assert "tokens/s" not in output
+
+
 def test_a_stage_called_by_hand_exits_2(work: Workspace) -> None:
     work.edit({"model.n_heads": 5})
     output = work.run("python", "stages/train.py", code=2)
