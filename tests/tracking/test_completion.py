@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from reprolm.tracking.completion import completed, consistent, locked_stages, targets
+from reprolm.tracking.completion import completed, consistent, targets
 from reprolm.tracking.destination import Destination
 from reprolm.tracking.mirror import Mirror
+from reprolm.tracking.pipeline import stages_of
 from tests.settings import ROOT
 from tests.tracking.executions import Written
 from tests.tracking.runs import runs
@@ -32,7 +33,7 @@ def put(root: Path, stages: dict[str, Any], at: int = NOW) -> None:
 
 
 def test_the_lock_of_this_repository_is_consistent() -> None:
-    stages = locked_stages((ROOT / "dvc.lock").read_bytes())
+    stages = stages_of((ROOT / "dvc.lock").read_bytes())
     assert {"download", "train", "report"} <= set(stages)
     assert consistent(stages)
 
