@@ -11,7 +11,8 @@ from reprolm.tracking.changed import kept_by_experiment
 from reprolm.tracking.stage import Stage
 
 MARKER = Path("data/parameters.ok")
-BACK = "params.yaml keeps the refused values; as it was committed: git checkout params.yaml"
+# `git checkout` leaves the file as it is where DVC has written git's index within the same second
+BACK = "params.yaml keeps the refused values; as it was committed: git show HEAD:./params.yaml >params.yaml"
 
 
 def main(stage: Stage) -> None:
