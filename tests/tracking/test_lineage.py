@@ -1,4 +1,5 @@
 import hashlib
+import os
 import subprocess
 from pathlib import Path
 
@@ -170,3 +171,20 @@ def test_a_pin_is_no_code_for_the_versions_that_are_installed_are_told(repositor
         (repository / "numerics.lock").write_text(f"{pin}\n")
         digests.add(lineage()[0]["digest.code"])
     assert len(digests) == 1
+
+
+def test_a_change_that_gits_index_does_not_see_is_in_the_patch(repository: Path) -> None:
+    # as `dvc exp run -S` leaves it: other bytes of the same length in the second of which the index knows
+    params, index = repository / "params.yaml", repository / ".git" / "index"
+    git("config", "core.trustctime", "false")
+    (repository / "notes").write_text("staged\n")
+    git("add", "notes")
+    known = params.stat()
+    params.write_text("Params.yaml\n")
+    os.utime(params, ns=(known.st_atime_ns, known.st_mtime_ns))
+    os.utime(index, (known.st_mtime + 100, known.st_mtime + 100))
+    assert git("diff", "HEAD", "--name-only") == b"notes\n"
+    tags, patch = lineage()
+    assert b"+Params.yaml" in patch
+    assert b"+staged" in patch
+    assert tags["git.dirty_sha256"] == hashlib.sha256(patch).hexdigest()

@@ -39,7 +39,7 @@ def uncommitted() -> tuple[bytes, str]:
 
     New files of the code are in it, the first hundred of them.
     """
-    patch = git.said(*git.PATCH, "HEAD", "--", ".", *(f":(exclude){name}" for name in WRITTEN))
+    patch = git.diff(*git.PATCH, "HEAD", "--", ".", *(f":(exclude){name}" for name in WRITTEN))
     new = git.said("ls-files", "--others", "--exclude-standard", "-z", "--", *CODE).decode(
         errors="surrogateescape"
     )
