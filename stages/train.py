@@ -21,13 +21,14 @@ def main(stage: Stage) -> None:
     from reprolm.data.shards import Tokens
     from reprolm.device import device, fingerprint, peak_bytes
     from reprolm.plan.reckoned import reckoned
-    from reprolm.train import finished
+    from reprolm.train import finished, forensics
     from reprolm.train.key import checkpoint_key
     from reprolm.train.loop import Trainer
     from reprolm.train.publish import numbers, publish, speed
     from reprolm.train.run import Run
     from reprolm.train.together import together
 
+    stage.require_prompts(TOKENIZER)
     tokens, on = verified(TOKENS), device(threads, place().local_rank)
     bits = fingerprint(on, threads)
     training, validation = (Tokens(tokens, split) for split in ("train", "validation"))
@@ -36,12 +37,11 @@ def main(stage: Stage) -> None:
         if world.leads:
             finished.begin(directory, bits)
         run = Run(model, train, seed, training, validation, on, world, threads)
-        with reckoned(run):
+        with reckoned(run), stage.shown_if_it_fails(directory / forensics.FOLDER):
             trainer = Trainer(run, directory, stage, decoder(TOKENIZER, training.tokenizer_digest))
             began, since = trainer.state.step, time.monotonic()
             stage.horizon(trainer.step.total)
-            with stage.shown_if_it_fails(trainer.forensics):
-                trainer.fit()
+            trainer.fit()
         if not world.leads:
             return
         took = {"fit_seconds": time.monotonic() - since, "peak_bytes": peak_bytes(on)}

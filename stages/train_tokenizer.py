@@ -14,7 +14,9 @@ def main(stage: Stage) -> None:
     config = stage.section("tokenizer", TokenizerConfig)
     from reprolm.tokenizers.train import train
 
-    stage.metrics(train(config, Path("data/corpus"), TOKENIZER))
+    metrics = train(config, Path("data/corpus"), TOKENIZER)
+    stage.require_prompts(TOKENIZER)
+    stage.metrics(metrics)
     stage.outputs({"tokenizer": directory_digest(TOKENIZER)})
     for name in ("tokenizer.json", "entries.json", "ranks.csv"):
         stage.artifact(TOKENIZER / name, "tokenizer")

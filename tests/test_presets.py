@@ -26,23 +26,19 @@ EVERY = [
 ORIGINS = ("# [T]", "# [S]", "# [A]", "# -")
 
 
+def loaded(text: str) -> dict[str, Any]:
+    read: dict[str, Any] = ruamel.yaml.YAML(typ="safe", pure=True).load(text)
+    return read
+
+
 def params(chosen: Preset, variants: list[str], size: str | None = None) -> dict[str, Any]:
-    text = rendered(chosen, chosen.changes(variants, size))
-    loaded: dict[str, Any] = ruamel.yaml.YAML(typ="safe", pure=True).load(text)
-    return loaded
+    return loaded(rendered(chosen, chosen.changes(variants, size)))
 
 
 def test_the_five_reference_systems_are_there() -> None:
     names = {each.name for each in ALL}
     assert {"moe_gqa", "first_principles", "anecdotes", "minigpt", "tinystories"} <= names
     assert all("smoke" in each.sizes for each in ALL)
-
-
-@pytest.mark.parametrize(("chosen", "variant", "size"), EVERY, ids=lambda x: getattr(x, "name", x))
-def test_every_variant_of_every_preset_in_every_size_is_valid(
-    chosen: Preset, variant: str | None, size: str | None
-) -> None:
-    assert acting(params(chosen, [variant] if variant else [], size))
 
 
 @pytest.mark.parametrize(
@@ -80,6 +76,38 @@ def test_every_value_says_where_it_comes_from_and_what_does_not_act_is_marked(ch
     for line in lines:
         group_or_item = line.split("#")[0].rstrip().endswith(":") or line.strip().startswith("- ")
         assert group_or_item or any(origin in line for origin in ORIGINS), line
+
+
+def idle(text: str) -> set[str]:
+    """The parameters whose first mark is `-`, by dotted name."""
+    groups: list[tuple[int, str]] = []
+    found = set()
+    for line in text.splitlines():
+        if line.strip().startswith(("#", "- ")) or not line.strip():
+            continue
+        depth, (value, _, comment) = len(line) - len(line.lstrip()), line.partition(" #")
+        groups = [group for group in groups if group[0] < depth] + [(depth, value.split(":")[0].strip())]
+        marks = [word for word in comment.split() if word in ("[T]", "[S]", "[A]", "-")]
+        if marks[:1] == ["-"]:
+            found.add(".".join(name for _, name in groups))
+    return found
+
+
+@pytest.mark.parametrize(("chosen", "variant", "size"), EVERY, ids=lambda x: getattr(x, "name", x))
+def test_every_variant_of_every_preset_in_every_size_is_valid_and_marks_just_what_does_not_act(
+    chosen: Preset, variant: str | None, size: str | None
+) -> None:
+    text = rendered(chosen, chosen.changes([variant] if variant else [], size))
+    raw = loaded(text)
+    packages = {f"data.docstrings.packages.{name}" for name in raw["data"]["docstrings"]["packages"]}
+
+    def leaves(group: dict[str, Any], prefix: str = "") -> set[str]:
+        nested = [leaves(value, f"{prefix}{key}.") for key, value in group.items() if isinstance(value, dict)]
+        return {f"{prefix}{key}" for key, value in group.items() if not isinstance(value, dict)}.union(
+            *nested
+        )
+
+    assert idle(text) == leaves(raw) - set(acting(raw)) | packages
 
 
 @pytest.mark.parametrize("chosen", ALL, ids=lambda chosen: chosen.name)

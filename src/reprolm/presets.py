@@ -5,7 +5,8 @@ and `sizes`, what to change for each: dotted names and values, as `dvc exp run -
 """
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,12 @@ import ruamel.yaml
 
 from reprolm.config import read_params
 from reprolm.errors import Exit, refuse
+from reprolm.params import acting
 from reprolm.store import digest, publish_file
 
 PLACE, VARIANTS = "presets", ".variants.yaml"
+MARK = re.compile(r"\[[TSA]\]|(?<!\S)-(?!\S)")
+"""Of a value's origin: the original's text, its source, our assumption; or that it does not act."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,10 @@ _Representer.add_representer(
 
 
 def rendered(chosen: Preset, changes: Mapping[str, Any]) -> str:
-    """The text of a preset with some values changed; everything else, comments too, stays as it is.
+    """The text of a preset with some values changed; comments stay, marked by what acts then.
 
     Raises:
-        ReprolmError: a name is not in the file (exit 2).
+        ReprolmError: a name is not in the file, or the values cannot be together (exit 2).
     """
     text = chosen.path.read_text(encoding="utf-8")
     if not changes:
@@ -97,23 +101,48 @@ def rendered(chosen: Preset, changes: Mapping[str, Any]) -> str:
     yaml.preserve_quotes = True
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 1000
-    content = yaml.load(text)
+    content, plain = yaml.load(text), read_params(chosen.path)
     for name, value in changes.items():
-        *groups, key = name.split(".")
-        place = content
-        for group in groups:
-            place = place.get(group, {})
-        if key not in place:
+        place, known = _group(content, name), _group(plain, name)
+        key = name.rpartition(".")[2]
+        if key not in known:
             raise refuse(f"{chosen.name}{VARIANTS}", "changes what is not in the preset", got=name,
                          exit=Exit.PARAMETERS)  # fmt: skip
-        former, place[key] = place[key], value
-        if value != former and not isinstance(former, dict | list) and key in place.ca.items:
+        former, place[key], known[key] = known[key], value, value
+        if value != former and (comment := _comment(place, key)):
             # the origin that the line states is that of the former value
-            origin = place.ca.items.pop(key)[2].value.split("#")[1].strip()
-            place.yaml_add_eol_comment(f"instead of {_written(former)} {origin}", key, column=34)
+            comment.value = comment.value.replace("# ", f"# instead of {_written(former)} ", 1)
+    _mark(content, set(acting(plain)))
     out = io.StringIO()
     yaml.dump(content, out)
     return out.getvalue()
+
+
+def _group(content: Any, name: str) -> Any:
+    """The group of parameters in which one lies."""
+    for group in name.split(".")[:-1]:
+        content = content.get(group, {})
+    return content
+
+
+def _comment(group: Any, key: str) -> Any:
+    """The comment behind a value on its line; None where there is none, or a list follows."""
+    comments = None if isinstance(group[key], dict | list) else group.ca.items.get(key)
+    return comments[2] if comments else None
+
+
+def _mark(group: Any, acts: Set[str], prefix: str = "") -> None:
+    """Puts `-` to what does not act; what does, and did not before, is our assumption."""
+    for key, value in group.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            _mark(value, acts, f"{name}.")
+        elif comment := _comment(group, key):
+            # packages are a parameter as a whole
+            here, found = bool({name, prefix.rstrip(".")} & acts), MARK.search(comment.value)
+            if found and here == (found[0] == "-"):
+                start, end = found.span()
+                comment.value = comment.value[:start] + ("[A]" if here else "-") + comment.value[end:]
 
 
 def _written(value: Any) -> str:

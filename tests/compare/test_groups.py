@@ -74,6 +74,7 @@ def test_of_a_run_that_was_repeated_the_newest_that_finished_counts_however_they
         ("stage.download.digest", "corpus"),
         ("stage.encode.digest", "tokens"),
         ("version.torch", "torch"),
+        ("version.regex", "regex"),
         ("device", "device"),
         ("machine.processor", "processor"),
     ],
@@ -115,6 +116,14 @@ def test_the_best_is_the_group_with_the_best_mean() -> None:
     assert best is not None
     assert best.name == "rate=2"
     assert found.near(BITS, best) == []
+
+
+def test_of_groups_with_the_same_interval_the_first_is_the_best_and_the_other_is_near() -> None:
+    found = compared([run("a", 1.0, rate="1"), run("b", 1.0, rate="2"), run("c", 3.0, rate="3")])
+    best = found.best(BITS)
+    assert best is not None
+    assert best.name == "rate=1"
+    assert [group.name for group in found.near(BITS, best)] == ["rate=2"]
 
 
 def test_groups_whose_intervals_overlap_are_told() -> None:

@@ -29,6 +29,29 @@ def test_bytes_are_kept_as_they_are(tmp_path: Path, content: str) -> None:
     assert documents(str(tmp_path / "t.txt")) == [content.encode()]
 
 
+@pytest.mark.parametrize(
+    ("texts", "separator", "said"),
+    [
+        ({"a.txt": "one", "b.txt": "two"}, "|\n", r"'|\n' is found nowhere: a file is a document (2 in all)"),
+        ({"a.txt": "one", "b.txt": "two|"}, "|", ""),
+        ({"a.txt": "one", "b.txt": "two"}, "", ""),
+        ({"a.jsonl": '{"text": "one"}'}, "|", ""),
+        (
+            {"a.jsonl": '{"text": "one"}', "b.txt": "two"},
+            "|",
+            "'|' is found nowhere: a file is a document (1 in all)",
+        ),
+    ],
+)
+def test_a_separator_that_is_found_nowhere_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], texts: dict[str, str], separator: str, said: str
+) -> None:
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    documents(str(tmp_path), "*", separator)
+    assert capsys.readouterr().err == (f"download: data.files.separator {said}\n" if said else "")
+
+
 def brought(path: str, here: Path, root: Path) -> list[str]:
     config = options(path)
     return [copy.relative_to(here).as_posix() for copy in bring(config, here, root)]

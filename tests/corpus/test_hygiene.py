@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reprolm.corpus.build import build
-from reprolm.corpus.config import HygieneConfig
+from reprolm.corpus.config import DataConfig, HygieneConfig
 from reprolm.corpus.hygiene import CHECKS, PIECE_BYTES, Hygiene
 from reprolm.corpus.read import open_corpus
 from reprolm.errors import Exit, ReprolmError
@@ -47,11 +47,10 @@ def test_each_finding_is_kept_repaired_or_refused(name: str) -> None:
         assert looks.findings[name].documents == 1
         assert len(looks.findings[name].examples) == 1
     assert (keeps.repaired_documents, repairs.repaired_documents) == (0, 1)
-    with pytest.raises(
-        ReprolmError, match=rf"texts, document 0: holds {name.replace('_', ' ')} at"
-    ) as caught:
-        cleaned(hygiene(**{name: "refuse"}), odd)
-    assert caught.value.exit is Exit.DATA
+    refuses = hygiene(**{name: "refuse"})
+    cleaned(refuses, odd + odd)
+    (problem,) = refuses.refused
+    assert str(problem).startswith(f"texts, document 0: holds {name.replace('_', ' ')} at")
 
 
 @pytest.mark.parametrize("name", CHECKS)
@@ -143,6 +142,55 @@ def test_half_a_character_in_json_is_what_data_hygiene_says_of_wrong_utf8(tmp_pa
     assert built("repair").startswith("a\ufffd\ufffd\ufffdb, and more".encode())
     with pytest.raises(ReprolmError, match="holds invalid utf8"):
         built("refuse")
+
+
+def refusals(tmp_path: Path, options: DataConfig) -> list[str]:
+    with pytest.raises(ReprolmError) as caught:
+        build(options, tmp_path / "refused", tmp_path)
+    assert caught.value.exit is Exit.DATA
+    assert not (tmp_path / "refused").exists()
+    return [str(problem) for problem in caught.value.problems]
+
+
+REFUSE = dict.fromkeys(("nul", "line_ends", "control_characters", "duplicates"), "refuse")
+
+
+@pytest.mark.parametrize("source", ["files", "mixture"])
+def test_all_that_is_refused_is_told_at_once_with_the_file_where_it_first_stands(
+    tmp_path: Path, source: str
+) -> None:
+    plain = [f"Story {i} of a cat." for i in range(30)]
+    folder = written(tmp_path / "t", [*plain, "one\0two\0", "a\rb\0", "a\x07b", plain[3]])
+    weights = {"docstrings": 0.0, "files": 1.0, "url": 0.0, "huggingface": 0.0}
+    told = refusals(
+        tmp_path,
+        config(source=source, mixture=weights, files={"path": str(folder)}, hygiene=REFUSE),
+    )
+    assert [line.split(" (")[0] for line in told] == [
+        f"{folder}/030.txt, document 30: holds nul at offset 3, the first of 3 in 2 documents",
+        f"{folder}/032.txt, document 32: holds control characters at offset 1",
+        f"{folder}/031.txt, document 31: holds line ends at offset 1",
+        "data: holds documents twice",
+    ]
+    assert "got 1, first 'Story 3 of a cat.'" in told[-1]
+
+
+def test_what_was_found_before_a_file_that_cannot_be_read_is_told_with_it(tmp_path: Path) -> None:
+    folder = written(tmp_path / "t", ["one\0two", "fine"])
+    (folder / "002.txt").write_bytes(b"caf\xe9")
+    told = refusals(tmp_path, config(source="files", files={"path": str(folder)}, hygiene=REFUSE))
+    assert ["holds nul" in told[0], "002.txt: is not UTF-8" in told[1]] == [True, True]
+
+
+def test_near_copies_are_told_with_the_rest(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    fresh = [" ".join(str(chance.random()) for _ in range(60)) for _ in range(100)]
+    folder = written(
+        tmp_path / "t", [*fresh, *(f"Start {i}: " + text[30:] for i, text in enumerate(fresh)), "\0"]
+    )
+    hygiene = {"near_duplicates": "refuse", "nul": "refuse"}
+    told = refusals(tmp_path, config(source="files", files={"path": str(folder)}, hygiene=hygiene))
+    assert ["holds nul" in told[0], "half stands in another split" in told[1]] == [True, True]
 
 
 def test_copies_are_left_out_or_refused_where_that_is_wanted(tmp_path: Path) -> None:

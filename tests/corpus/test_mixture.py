@@ -16,6 +16,8 @@ from tests.corpus.test_build import config, written
 class Of:
     """A source of given documents."""
 
+    file = ""
+
     def __init__(self, *documents: bytes) -> None:
         self.documents = documents
         self.facts: dict[str, str | int] = {"documents": len(documents)}

@@ -19,6 +19,8 @@ from reprolm.tracking.record import PATCH
 from reprolm.tracking.shipper import sync
 from tests.tracking.executions import Written
 
+UNTRACKED = "as it lies there, which git does not track"
+
 
 def git(*words: str) -> str:
     who = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
@@ -132,10 +134,14 @@ def test_what_is_missing_or_another_is_refused_before_anything_runs(source: Path
     assert (code, "is not empty" in line) == (Exit.STORAGE, True)
 
 
-def test_another_version_of_torch_is_refused_and_another_processor_is_noted(source: Path) -> None:
-    code, line = refused(run_of(source, **{"version.torch": "1.0.0"}), source)
+@pytest.mark.parametrize("package", ["torch", "ftfy"])
+def test_another_version_of_what_changes_bits_is_refused(source: Path, package: str) -> None:
+    code, line = refused(run_of(source, **{f"version.{package}": "1.0.0"}), source)
     assert code is Exit.MISSING
-    assert line.startswith("torch: is not the version of the run (got ")
+    assert line.startswith(f"{package}: is not the version of the run (got ")
+
+
+def test_another_processor_is_noted() -> None:
     noted = environment.differences(lineage_of_machine() | {"machine.processor": "another"})
     assert [note.split(":")[0] for note in noted] == ["machine.processor"]
     environment.refuse_other(lineage_of_machine())
@@ -150,6 +156,9 @@ def test_own_text_is_brought_if_it_is_still_the_same(tmp_path: Path) -> None:
     assert digest is not None
     assert text.bring("mine", digest, origin, copy) == "brought from the original repository"
     assert dvc_digest(copy / "mine") == digest
+    assert text.bring("mine", digest, origin, copy) == UNTRACKED
+    git("-C", str(copy), "init", "-q")
+    git("-C", str(copy), "add", "mine")
     assert text.bring("mine", digest, origin, copy) == "as git tracks it"
     (copy / "mine" / "a.txt").write_text("other")
     (origin / "mine" / "a.txt").write_text("another")
@@ -159,6 +168,43 @@ def test_own_text_is_brought_if_it_is_still_the_same(tmp_path: Path) -> None:
     with pytest.raises(ReprolmError, match="is not there") as caught:
         text.bring("yours", digest, origin, copy)
     assert caught.value.exit is Exit.MISSING
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """Own text outside any repository, a repository, and a clone in which git tracks a link to the text."""
+    own, origin, copy = (tmp_path / name for name in ("own", "origin", "copy"))
+    for folder in (own, origin, copy):
+        folder.mkdir()
+    (own / "a.txt").write_text("one")
+    (copy / "linked").symlink_to(own)
+    git("-C", str(copy), "init", "-q")
+    git("-C", str(copy), "add", "linked")
+    return own, origin, copy
+
+
+@pytest.mark.parametrize("way", ["absolute", "beside", "link"])
+def test_text_outside_the_repository_is_not_said_to_be_tracked(
+    places: tuple[Path, Path, Path], way: str
+) -> None:
+    own, origin, copy = places
+    digest = dvc_digest(own)
+    assert digest is not None
+    path = {"absolute": str(own), "beside": "../own", "link": "linked"}[way]
+    assert text.bring(path, digest, origin, copy) == UNTRACKED
+
+
+def test_nothing_outside_the_clone_is_overwritten(places: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    own, origin, _ = places
+    digest, away, other = dvc_digest(own), tmp_path / "away" / "copy", tmp_path / "away" / "own"
+    for folder in (away, other):
+        folder.mkdir(parents=True)
+    (other / "letters.txt").write_text("of somebody else")
+    assert digest is not None
+    with pytest.raises(ReprolmError, match=r"data\.files\.path: \.\./own: leads out of the clone") as caught:
+        text.bring("../own", digest, origin, away)
+    assert caught.value.exit is Exit.MISSING
+    assert [path.name for path in other.iterdir()] == ["letters.txt"]
 
 
 def test_a_model_of_other_bytes_is_the_link_that_differs(source: Path) -> None:

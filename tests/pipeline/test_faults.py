@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from reprolm.tracking.ending import tells
+from tests.pipeline import workspace
 from tests.pipeline.workspace import Workspace, story
 
 
@@ -110,7 +111,40 @@ def test_bad_parameters_are_one_line_and_touch_nothing(
     output = work.run("dvc", "repro", code=255)
     assert f"reprolm: error: {line}" in output
     assert "Traceback" not in output
+    assert "keeps the refused values" not in output
     assert contents(work) == before
+
+
+def test_an_experiment_of_a_refused_value_says_how_to_get_the_parameters_back(tmp_path: Path) -> None:
+    work = workspace.new(tmp_path)
+    before = (work.path / "params.yaml").read_bytes()
+    output = work.run("dvc", "exp", "run", "-S", "model.n_heads=5", code=255)
+    assert "model.n_heads: does not divide" in output
+    back = "reprolm: params.yaml keeps the refused values; as it was committed: "
+    (way,) = (line.removeprefix(back) for line in output.splitlines() if line.startswith(back))
+    assert (work.path / "params.yaml").read_bytes() != before
+    work.run("sh", "-c", way)
+    assert (work.path / "params.yaml").read_bytes() == before
+    (work.path / "params.yaml").write_text("seed: 1\n")
+    work.commit()
+    assert "keeps the refused" not in work.run("dvc", "exp", "run", code=255)
+    assert "keeps the refused" not in work.run("dvc", "exp", "run", "--temp", "-S", "seed=x", code=255)
+
+
+def test_a_prompt_that_the_vocabulary_cannot_write_is_refused_before_training(work: Workspace) -> None:
+    line = "reprolm: error: sample.prompts: SNOWMAN, U+2603 at position 4, is not in the vocabulary"
+    work.edit({"tokenizer.kind": "character", "sample.prompts": ["the \u2603"]})
+    output = work.run("dvc", "repro", code=255)
+    assert line in output
+    assert work.ran(output) == ["check", "train_tokenizer"]
+    work.edit({"sample.prompts": ["the "]})
+    work.run("dvc", "repro", "encode")
+    # no vocabulary is learned again for a prompt, and yet nothing is trained
+    work.edit({"sample.prompts": ["the \u2603"]})
+    output = work.run("dvc", "repro", code=255)
+    assert line in output
+    assert work.ran(output) == ["check", "train"]
+    assert "tokens/s" not in output
 
 
 def test_a_stage_called_by_hand_exits_2(work: Workspace) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from reprolm.config import read_params
 from reprolm.plan import plan as module
+from reprolm.plan.around import STATED_SECONDS
 from reprolm.plan.command import show
 from reprolm.plan.memory import Memory
 from reprolm.plan.pace import Pace
@@ -81,6 +82,10 @@ def test_tokens_epochs_and_times_follow_from_steps_and_data(tmp_path: Path) -> N
     assert made["seconds"]["steps"] == 12 * 0.5
     assert made["seconds"]["validation"] == pytest.approx(3 * 50 * 0.01)
     assert made["seconds"]["train"] == pytest.approx(6.0 + 1.5)
+    assert made["seconds"]["around"] == STATED_SECONDS
+    assert made["seconds"]["all"] == pytest.approx(7.5 + STATED_SECONDS)
+    shown = " ".join(table(made).split())
+    assert "around it 30.0 s DVC, other stages; no run here tells all of it 37.5 s" in shown
     assert made["seconds"]["steps_in_given"] == int(60 / (0.5 + 0.5 / 4))
 
 
@@ -110,7 +115,7 @@ def test_without_data_what_hangs_on_it_is_not_known_and_the_rest_is(tmp_path: Pa
     made = plan(tmp_path, params(train={"horizon": "epochs"}), vocab_size=None, seconds=None)
     unknown = ("steps", "tokens", "epochs", "flops", "tokens_per_parameter")
     assert [made[name] for name in unknown] == [None] * 5
-    assert made["seconds"]["train"] is None
+    assert made["seconds"]["train"] is made["seconds"]["all"] is None
     assert made["parameters"]["total"] > 0
     assert "epochs are not known" in made["warnings"][0]
     assert "not known" in table(made)

@@ -19,14 +19,15 @@ def grid(*words: str) -> list[Cell]:
 
 @pytest.fixture
 def planned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The layers of each model that is planned; a layer trains for 10 s."""
+    """The layers of each model that is planned; a layer trains for 10 s, with 3 s around it."""
     layers: list[int] = []
 
     def plan(root: Path, params: dict[str, Any], *, vocab_size: int | None, seconds: float | None) -> Any:
         layers.append(params["model"]["n_layers"])
         disk = {"model_bytes": 100, "checkpoint_bytes": 50, "checkpoints_kept": 2, "free_bytes": 10**9}
         return {
-            "device": "cpu", "threads": 1, "seconds": {"train": 10.0 * layers[-1]}, "disk": disk,
+            "device": "cpu", "threads": 1, "disk": disk,
+            "seconds": {"train": 10.0 * layers[-1], "around": 3.0},
             "memory": {"peak_bytes": 3 * 10**9, "free_bytes": 5 * 10**9},
         }  # fmt: skip
 
@@ -40,22 +41,22 @@ def test_seeds_and_rates_are_planned_once_but_all_are_trained(planned: list[int]
     found = cost.cost(ROOT, made, 1)
     assert sorted(planned) == [1, 2]
     assert found.trainings == 12
-    assert found.seconds == 6 * 10 + 6 * 20
+    assert found.seconds == 6 * 10 + 6 * 20 + 12 * 3
     assert found.disk_bytes == 12 * 100 + 100 + 3 * 50
 
 
-def test_what_trains_the_same_counts_once(planned: list[int]) -> None:
-    found = cost.cost(ROOT, grid("sample.temperature=0.5,1.0", "model.n_layers=1"), 2)
+def test_what_trains_the_same_counts_once_and_what_is_around_it_for_each(planned: list[int]) -> None:
+    found = cost.cost(ROOT, grid("sample.temperature=0.5,1.0", "model.n_layers=1"), 1)
     assert found.trainings == 1
-    assert found.seconds == 10
+    assert found.seconds == 10 + 2 * 3
     assert any("1 of them train" in line for line in cost.told(found, 2, 2))
 
 
 def test_jobs_divide_the_time_as_far_as_the_cores_go_and_add_up_the_memory(planned: list[int]) -> None:
     made = grid("seed=range(8)", "model.n_layers=1")
-    assert [cost.cost(ROOT, made, jobs).seconds for jobs in (1, 2, 4)] == [80, 40, 40]
+    assert [cost.cost(ROOT, made, jobs).seconds for jobs in (1, 2, 4)] == [104, 52, 52]
     lines = "\n".join(cost.told(cost.cost(ROOT, made, 4), 8, 4))
-    assert "8 experiments, 4 at a time: about 40.0 s of training" in lines
+    assert "8 experiments, 4 at a time: about 52.0 s, with 3.0 s around each training" in lines
     assert "need 12.0 GB of memory where 5.00 GB are free" in lines
     assert "4 jobs of 1 threads share 2 cores" in lines
 

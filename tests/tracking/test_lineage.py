@@ -1,10 +1,12 @@
 import hashlib
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from reprolm.tracking.lineage import lineage
+from reprolm.tracking.lineage import NUMERIC, lineage, lineage_of_machine
+from tests.settings import ROOT
 
 
 def git(*words: str, input: bytes | None = None) -> bytes:
@@ -151,3 +153,38 @@ def test_a_folder_without_git_still_tells_versions_and_machine(
     assert patch == b""
     assert not [key for key in tags if key.startswith("git.")]
     assert {"version.python", "version.torch", "machine.processor"} <= set(tags)
+
+
+def test_a_run_names_the_version_of_each_package_on_whose_pin_a_stage_depends() -> None:
+    pinned = [pin.split("==")[0] for pin in (ROOT / "numerics.lock").read_text().splitlines()]
+    assert sorted(NUMERIC) == sorted(["python", *pinned])
+    assert {f"version.{name}" for name in NUMERIC} <= set(lineage_of_machine())
+
+
+def test_a_pin_is_no_code_for_the_versions_that_are_installed_are_told(repository: Path) -> None:
+    (repository / "dvc.yaml").write_text(
+        "stages: {download: {deps: [numerics.lock, src]}, train_tokenizer: {deps: [src]}, "
+        "encode: {deps: [src]}, train: {deps: [src]}, evaluate: {deps: [src]}, sample: {deps: [src]}}"
+    )
+    digests = set()
+    for pin in ("torch==1", "torch==2"):
+        (repository / "numerics.lock").write_text(f"{pin}\n")
+        digests.add(lineage()[0]["digest.code"])
+    assert len(digests) == 1
+
+
+def test_a_change_that_gits_index_does_not_see_is_in_the_patch(repository: Path) -> None:
+    # as `dvc exp run -S` leaves it: other bytes of the same length in the second of which the index knows
+    params, index = repository / "params.yaml", repository / ".git" / "index"
+    git("config", "core.trustctime", "false")
+    (repository / "notes").write_text("staged\n")
+    git("add", "notes")
+    known = params.stat()
+    params.write_text("Params.yaml\n")
+    os.utime(params, ns=(known.st_atime_ns, known.st_mtime_ns))
+    os.utime(index, (known.st_mtime + 100, known.st_mtime + 100))
+    assert git("diff", "HEAD", "--name-only") == b"notes\n"
+    tags, patch = lineage()
+    assert b"+Params.yaml" in patch
+    assert b"+staged" in patch
+    assert tags["git.dirty_sha256"] == hashlib.sha256(patch).hexdigest()

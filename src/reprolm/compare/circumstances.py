@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from reprolm.compare.runs import Compared
+from reprolm.tracking.lineage import NUMERIC
 
 ABSENT = "–"
 LONGEST = 24
@@ -14,10 +15,7 @@ TAGS = {
     "corpus": "stage.download.digest",
     "tokens": "stage.encode.digest",
     "Python": "version.python",
-    "torch": "version.torch",
-    "numpy": "version.numpy",
-    "tokenizers": "version.tokenizers",
-    "safetensors": "version.safetensors",
+    **{name: f"version.{name}" for name in NUMERIC[1:]},
     "device": "device",
     "processor": "machine.processor",
 }

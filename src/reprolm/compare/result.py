@@ -22,16 +22,14 @@ class Comparison:
     reasons: Mapping[str, str]
 
     def best(self, metric: Metric) -> Group | None:
-        """The group with the best mean; None where no end is better, or the numbers cannot be compared."""
-        means = {
-            group.interval(metric.key): group
-            for group in self.groups
-            if group.interval(metric.key) is not None
-        }
-        values = {found.mean for found in means if found is not None}
-        if not metric.lower or metric.key in self.reasons or len(values) < 2:
+        """The group with the best mean, of equal ones the first; None where no end is better, or the numbers
+        cannot be compared.
+        """
+        intervals = [(group, group.interval(metric.key)) for group in self.groups]
+        means = [(found.mean, group) for group, found in intervals if found is not None]
+        if not metric.lower or metric.key in self.reasons or len({mean for mean, _ in means}) < 2:
             return None
-        return min(means.items(), key=lambda item: item[0].mean if item[0] is not None else 0.0)[1]
+        return min(means, key=lambda item: item[0])[1]
 
     def near(self, metric: Metric, best: Group) -> list[Group]:
         """The groups whose interval overlaps that of the best one."""

@@ -22,7 +22,7 @@ from reprolm.corpus.spool import Spool
 from reprolm.corpus.synthetic.source import Synthetic
 from reprolm.corpus.text import CHUNK_BYTES, FORGET_BYTES, Source, forget, mapped
 from reprolm.corpus.url import Url
-from reprolm.errors import refuse
+from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.store import publish_directory
 
 ACCOUNT, REPORT = "corpus.json", "hygiene.json"
@@ -116,6 +116,8 @@ def build(config: DataConfig, out: Path, root: Path) -> dict[str, Any]:
             found = config.files.path if config.source == "files" else None
             raise refuse(_parameter(config), "holds no text", got=found, want="at least one document")
         copies = Copies(config, spool)
+        if config.hygiene.near_duplicates != "refuse":
+            _refuse(hygiene, copies)
         writers = {name: SplitWriter(directory, name) for name in SPLITS}
         with writers["train"] as train, writers["validation"] as validation, writers["test"] as test:
             # first all of train: only then it is known what of the others stands there
@@ -123,6 +125,7 @@ def build(config: DataConfig, out: Path, root: Path) -> dict[str, Any]:
                 train.add(text)
             train.flush()
             copies.compare(memoryview(mapped(train.path)))
+            _refuse(hygiene, copies)
             for split, text in copies.held_out():
                 (train, validation, test)[split].add(text)
         spool.remove()
@@ -152,6 +155,12 @@ def _parameter(config: DataConfig) -> str:
         "synthetic": "data.synthetic.documents",
         "mixture": "data.mixture",
     }[config.source]
+
+
+def _refuse(hygiene: Hygiene, copies: Copies) -> None:
+    """Refuses what was found, all at once."""
+    if problems := [*hygiene.refused, *copies.refused]:
+        raise ReprolmError(problems, Exit.DATA)
 
 
 def _refuse_empty(splits: dict[str, dict[str, Any]], by: str) -> None:

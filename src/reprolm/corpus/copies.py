@@ -11,7 +11,7 @@ from reprolm.corpus.overlap import overlaps
 from reprolm.corpus.read import SPLITS
 from reprolm.corpus.split import by_document, by_position, repeated, unit
 from reprolm.corpus.spool import Spool
-from reprolm.errors import refuse
+from reprolm.errors import Problem
 
 NEAR = 0.5
 MOST_EXAMPLES, EXAMPLE_CHARACTERS = 3, 60
@@ -21,11 +21,7 @@ Stretch = tuple[int, int, memoryview]
 
 
 class Copies:
-    """What goes to which split, what is left out there, and what is reported of it.
-
-    Raises:
-        ReprolmError: a document stands there twice, and that is to be refused (exit 65).
-    """
+    """What goes to which split, what is left out there, and what is reported of it."""
 
     def __init__(self, config: DataConfig, spool: Spool) -> None:
         self._config, self._spool = config, spool
@@ -35,9 +31,21 @@ class Copies:
         self._near = np.zeros(0, dtype=np.bool_)
         self._means: dict[str, float] = {}
         self._examples: list[dict[str, Any]] = []
-        if self.duplicates and config.hygiene.duplicates == "refuse":
-            raise refuse("data", "holds documents twice", got=self.duplicates, want="each document once, or "
-                         "data.hygiene.duplicates: repair")  # fmt: skip
+
+    @property
+    def refused(self) -> list[Problem]:
+        """What was found until now and is to be refused."""
+        hygiene, problems = self._config.hygiene, []
+        if self.duplicates and hygiene.duplicates == "refuse":
+            text = next(text for digest, text in self._spool.texts() if digest in self._repeated)
+            got = f"{self.duplicates}, first {_start(text)!r}"
+            want = "each document once, or data.hygiene.duplicates: repair"
+            problems.append(Problem("data", "holds documents twice", got, want))
+        if self.near and hygiene.near_duplicates == "refuse":
+            got = f"{self.near}, first {self._examples[0]['text']!r}"
+            what, want = "holds documents of which half stands in another split", "none, or data.hygiene."
+            problems.append(Problem("data", what, got, f"{want}near_duplicates: repair"))
+        return problems
 
     @property
     def documents(self) -> int:
@@ -64,29 +72,21 @@ class Copies:
                 yield split, text
 
     def compare(self, train: memoryview) -> None:
-        """Finds the documents of validation and test of which at least half stands in train.
-
-        Raises:
-            ReprolmError: there are some, and they are to be refused (exit 65).
-        """
+        """Finds the documents of validation and test of which at least half stands in train."""
         size = sum(len(text) for _, _, text in self._held_out())
         shares = overlaps((text for _, _, text in self._held_out()), train, size)
         self._near, splits = shares >= NEAR, np.zeros(len(shares), dtype=np.int8)
         for place, (number, split, text) in enumerate(self._held_out()):
             splits[place] = split
             if self._near[place] and len(self._examples) < MOST_EXAMPLES:
-                start = bytes(text[: 4 * EXAMPLE_CHARACTERS]).decode("utf-8", "replace")
                 shown = {
                     "document": number,
                     "share_in_train": float(shares[place]),
-                    "text": start[:EXAMPLE_CHARACTERS],
+                    "text": _start(text),
                 }
                 self._examples.append(shown)
         told = [(name, shares[(splits == i) & ~np.isnan(shares)]) for i, name in enumerate(SPLITS)]
         self._means = {name: float(of.mean()) for name, of in told if len(of)}
-        if self.near and self._config.hygiene.near_duplicates == "refuse":
-            raise refuse("data", "holds documents of which half stands in another split", got=self.near,
-                         want="none, or data.hygiene.near_duplicates: repair")  # fmt: skip
 
     def report(self) -> dict[str, Any]:
         """Counts, mean shares of what stands in train, and examples."""
@@ -117,3 +117,7 @@ class Copies:
             for split, part in enumerate(by_position(text, self._config.split)):
                 if len(part):
                     yield number, split, part
+
+
+def _start(text: memoryview) -> str:
+    return bytes(text[: 4 * EXAMPLE_CHARACTERS]).decode("utf-8", "replace")[:EXAMPLE_CHARACTERS]

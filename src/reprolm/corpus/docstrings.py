@@ -34,6 +34,8 @@ DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 class Docstrings:
     """One document a module: its docstrings in source order, with a blank line between them."""
 
+    file = ""
+
     def __init__(self, config: DocstringsConfig) -> None:
         self._packages = sorted(config.packages.items())
         self.facts: dict[str, str | int] = {"modules": 0, "unparsed_modules": 0}

@@ -3,13 +3,14 @@
 import glob
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from reprolm.corpus.config import FilesConfig
 from reprolm.corpus.formats import documents
 from reprolm.corpus.text import Text
-from reprolm.errors import Exit, refuse
+from reprolm.errors import Exit, refuse, shown
 
 PARAMETER = "data.files.path"
 
@@ -20,12 +21,19 @@ class Files:
     def __init__(self, config: FilesConfig, *, strict: bool) -> None:
         self._config, self._strict = config, strict
         self.facts: dict[str, str | int] = {"files": 0}
+        self.file = ""
 
     def __iter__(self) -> Iterator[Text]:
-        for path in found(self._config):
+        options, separators = self._config, []
+        for path in found(options):
+            self.file = str(path)
             self.facts["files"] = int(self.facts["files"]) + 1
-            options = self._config
-            yield from documents(path, options.separator, options.field, strict=self._strict)
+            count = yield from documents(path, options.separator, options.field, strict=self._strict)
+            separators += [count] if count is not None else []
+        if options.separator and separators and not any(separators):
+            what = f"a file is a document ({len(separators)} in all)"
+            said = f"data.files.separator {shown(repr(options.separator))} is found nowhere: {what}"
+            print(f"download: {said}", file=sys.stderr)
 
 
 def found(config: FilesConfig, base: Path = Path()) -> list[Path]:

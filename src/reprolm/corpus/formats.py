@@ -2,7 +2,7 @@
 
 import json
 import mmap
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from reprolm.corpus.opened import content, kind
@@ -12,25 +12,25 @@ from reprolm.errors import refuse
 PARQUET_ROWS = 1024
 
 
-def documents(path: Path, separator: str, field: str, *, strict: bool) -> Iterator[Text]:
+def documents(path: Path, separator: str, field: str, *, strict: bool) -> Generator[Text, None, int | None]:
     """The documents of a file; `strict` refuses text that is not UTF-8, with its place.
 
     A line of JSON or a row of parquet is a document, the text under `field`; other text is divided by
-    `separator`.
+    `separator`. Returns how many separators were found, None where the format needs none.
 
     Raises:
         ReprolmError: the file is missing (exit 66), damaged, or lacks the field (exit 65).
     """
     if kind(path.name) == ".parquet":
         yield from parquet(path, field)
-        return
+        return None
     inside = content(path)
     if kind(path.name) in (".jsonl", ".ndjson"):
         yield from json_lines(inside, field, str(path))
-        return
+        return None
     if strict:
         check_utf8(inside, str(path))
-    yield from divided(inside, separator)
+    return (yield from divided(inside, separator))
 
 
 def _lines(inside: Content) -> Iterator[bytes]:

@@ -16,6 +16,8 @@ COMMIT = re.compile("[0-9a-f]{40}")
 class HuggingFace:
     """The texts of a field, a row a document; nothing is downloaded before it is needed."""
 
+    file = ""
+
     def __init__(self, config: HuggingFaceConfig) -> None:
         self._config = config
         self.facts: dict[str, str | int] = {"dataset": config.dataset, "rows": 0}

@@ -11,7 +11,7 @@ from ftfy.badness import badness
 
 from reprolm.corpus.config import HygieneConfig
 from reprolm.corpus.text import Text, forget
-from reprolm.errors import refuse
+from reprolm.errors import Problem
 
 PIECE_BYTES = 1 << 20
 MOST_EXAMPLES, EXAMPLE_CHARACTERS = 3, 60
@@ -106,21 +106,25 @@ class Hygiene:
     def __init__(self, config: HygieneConfig, where: str) -> None:
         self._actions = {name: getattr(config, name) for name in CHECKS}
         self._where, self._document, self._changed = where, -1, False
+        self._first: dict[str, str] = {}
         self.findings = {name: Finding() for name in CHECKS}
         self.repaired_documents = 0
 
-    def clean(self, document: Text) -> Iterator[Text]:
-        """The document, in pieces, as it is to be kept.
+    @property
+    def refused(self) -> list[Problem]:
+        """What was found until now and is to be refused, a problem for each kind."""
+        found = {name: finding for name, finding in self.findings.items() if finding.count}
+        return [self._refusal(name, found[name]) for name in found if self._actions[name] == "refuse"]
 
-        Raises:
-            ReprolmError: something was found that is to be refused (exit 65).
-        """
+    def clean(self, document: Text, file: str = "") -> Iterator[Text]:
+        """The document, in pieces, as it is to be kept; `file` is where it stands, if it is in one's own."""
         self._document += 1
         self._changed = False
         found: set[str] = set()
         for start, piece in _pieces(memoryview(document)):
             yield from self._looked_at(piece, start, found)
         for name in found:
+            self._first.setdefault(name, f"{file or self._where}, document {self._document}")
             self.findings[name].documents += 1
         self.repaired_documents += self._changed
 
@@ -133,8 +137,6 @@ class Hygiene:
                 continue
             found.add(name)
             self._note(name, count, start + at, text[max(0, at - 20) :])
-            if self._actions[name] == "refuse":
-                raise self._refusal(name, text, at, start)
             if self._actions[name] == "repair":
                 text = check.repair(text)
         self._changed |= text != before
@@ -147,12 +149,12 @@ class Hygiene:
             shown = text[: 4 * EXAMPLE_CHARACTERS].decode("utf-8", "backslashreplace")[:EXAMPLE_CHARACTERS]
             finding.examples.append({"document": self._document, "offset": offset, "text": shown})
 
-    def _refusal(self, name: str, text: bytes, at: int, start: int) -> Exception:
-        where = f"{self._where}, document {self._document}"
-        words = name.replace("_", " ")
-        shown = text[max(0, at - 20) : at + 20].decode("utf-8", "replace")
+    def _refusal(self, name: str, finding: Finding) -> Problem:
+        first = finding.examples[0]
+        what = f"holds {name.replace('_', ' ')} at offset {first['offset']}"
+        more = f", the first of {finding.count} in {finding.documents} documents"
         want = f"another text, or data.hygiene.{name}: repair"
-        return refuse(where, f"holds {words} at offset {start + at}", got=shown, want=want)
+        return Problem(self._first[name], what + more * (finding.count > 1), first["text"], want)
 
 
 def _pieces(document: memoryview) -> Iterator[tuple[int, memoryview]]:

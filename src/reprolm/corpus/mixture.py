@@ -22,11 +22,18 @@ class Mixture:
             name: {"taken": self._taken[name], "facts": source.facts} for name, source in sources.items()
         }
 
+        self._last = next(iter(sources))
+
+    @property
+    def file(self) -> str:
+        """That of the source which gave the last document."""
+        return self._sources[self._last].file
+
     def __iter__(self) -> Iterator[Text]:
         documents = {name: iter(source) for name, source in self._sources.items()}
         while True:
             behind = min(self._taken, key=lambda name: self._taken[name]["bytes"] / self._weights[name])
-            document = next(documents[behind], None)
+            document, self._last = next(documents[behind], None), behind
             if document is None:
                 return
             self._taken[behind]["documents"] += 1
@@ -40,6 +47,11 @@ class Limited:
     def __init__(self, source: Source, limit: LimitConfig) -> None:
         self._source, self._limit = source, limit
         self.facts = source.facts
+
+    @property
+    def file(self) -> str:
+        """That of the source."""
+        return self._source.file
 
     def __iter__(self) -> Iterator[Text]:
         left = self._limit.bytes

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from reprolm.corpus.hygiene import Hygiene
 from reprolm.corpus.text import Source, forgetting, mapped
+from reprolm.errors import ReprolmError
 
 RECORD = struct.Struct("<32sQ")
 RECORDS_AT_ONCE = 4096
@@ -17,15 +18,25 @@ _DIGEST = np.dtype([("digest", ">u8", 4), ("size", "<u8")])
 
 
 class Spool:
-    """The text, and beside it the sha256 and the size of each document: memory holds none of them."""
+    """The text, and beside it the sha256 and the size of each document: memory holds none of them.
+
+    Raises:
+        ReprolmError: the source cannot be read to its end; what was found until then is told with it.
+    """
 
     def __init__(self, directory: Path, source: Source, hygiene: Hygiene) -> None:
         self._text, self._records = directory / "spool", directory / "spool.documents"
         self.documents = 0
+        try:
+            self._fill(source, hygiene)
+        except ReprolmError as error:
+            raise ReprolmError([*hygiene.refused, *error.problems], error.exit) from error
+
+    def _fill(self, source: Source, hygiene: Hygiene) -> None:
         with self._text.open("xb") as file, self._records.open("xb") as records:
             for document in forgetting(map(memoryview, source)):
                 digest, start = hashlib.sha256(), file.tell()
-                for piece in hygiene.clean(document):
+                for piece in hygiene.clean(document, source.file):
                     file.write(piece)
                     digest.update(piece)
                 if file.tell() > start:

@@ -2,7 +2,7 @@
 
 import codecs
 import mmap
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +20,11 @@ class Source(Protocol):
 
     facts: dict[str, str | int]
     """What is to be recorded of the source, complete after the last document."""
+
+    @property
+    def file(self) -> str:
+        """The file of one's own in which the last document stands; "" where it is not from one."""
+        ...
 
     def __iter__(self) -> Iterator[Text]:
         """The documents, one after the other."""
@@ -93,10 +98,10 @@ def refuse_bytes(content: Content, offset: int, where: str) -> Exception:
     )
 
 
-def divided(content: Content, separator: str) -> Iterator[Text]:
+def divided(content: Content, separator: str) -> Generator[Text, None, int]:
     r"""The documents between separators; all of `content` without one. Documents of white space are left out.
 
-    A separator that stands alone on a line takes its line break with it.
+    A separator that stands alone on a line takes its line break with it. Returns how many were found.
 
     >>> list(divided(b"one\n<|endoftext|>\ntwo\n", "<|endoftext|>"))
     [b'one\n', b'two\n']
@@ -104,14 +109,15 @@ def divided(content: Content, separator: str) -> Iterator[Text]:
     if not separator:
         if len(content):
             yield memoryview(content)
-        return
-    pattern, start, forgotten = separator.encode(), 0, 0
+        return 0
+    pattern, start, forgotten, count = separator.encode(), 0, 0, 0
     while start < len(content):
         if start >= forgotten + FORGET_BYTES:
             forgotten = start
             forget(memoryview(content))
         found = content.find(pattern, start)
         end = len(content) if found < 0 else found
+        count += found >= 0
         piece = content[start:end]
         if piece.strip():
             yield piece
@@ -119,3 +125,4 @@ def divided(content: Content, separator: str) -> Iterator[Text]:
         alone = end == 0 or content[end - 1 : end] == b"\n"
         if alone and "\n" not in separator and content[start : start + 1] == b"\n":
             start += 1
+    return count

@@ -70,6 +70,8 @@ def resolved(config: UrlConfig) -> tuple[Wanted, str]:
 class Url:
     """The documents of a download, which the repository `root` keeps."""
 
+    file = ""
+
     def __init__(self, config: UrlConfig, root: Path, *, strict: bool) -> None:
         self._wanted, self._separator = resolved(config)
         self._root, self._strict = root, strict

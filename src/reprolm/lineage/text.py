@@ -7,6 +7,7 @@ from typing import Any
 
 from reprolm.errors import Exit, refuse
 from reprolm.lineage.content import dvc_digest
+from reprolm.tracking import git
 
 READER = "download"
 
@@ -21,11 +22,13 @@ def bring(path: str, digest: str, origin: Path, clone: Path) -> str:
     """Makes `path` in the clone what the run read, from the original repository; says where it comes from.
 
     Raises:
-        ReprolmError: the text is not there (exit 66), or is another (76).
+        ReprolmError: the text is not there, or would be outside the clone (exit 66), or is another (76).
     """
     target, source = clone / path, origin / path
     if dvc_digest(target) == digest:
-        return "as git tracks it"
+        # outside the repository git lists nothing
+        tracked = git.said("ls-files", "--", str(target.resolve()), at=clone)
+        return "as git tracks it" if tracked else "as it lies there, which git does not track"
     here = dvc_digest(source)
     if here is None:
         want = f"the text with the digest {digest[:12]}, which git does not track"
@@ -34,6 +37,10 @@ def bring(path: str, digest: str, origin: Path, clone: Path) -> str:
         want = f"the text that the run read, {digest[:12]}"
         raise refuse(f"data.files.path: {path}", "is another text now", got=here[:12], want=want,
                      exit=Exit.INTEGRITY)  # fmt: skip
+    if not target.resolve().is_relative_to(clone.resolve()):
+        want = "--into with a folder beside the repository"
+        raise refuse(f"data.files.path: {path}", "leads out of the clone to another text", want=want,
+                     exit=Exit.MISSING)  # fmt: skip
     if source.is_dir():
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(source, target)

@@ -17,6 +17,7 @@ from reprolm.model.config import ModelConfig
 from reprolm.model.count import flops_per_token, parameters
 from reprolm.model.transformer import Transformer
 from reprolm.params import acting
+from reprolm.plan.around import Around, around
 from reprolm.plan.fitting import fitting, free_bytes
 from reprolm.plan.found import Found, found
 from reprolm.plan.memory import Memory, memory
@@ -59,6 +60,7 @@ def plan(root: Path, params: Mapping[str, Any], *, vocab_size: int | None, secon
         "seconds": _seconds(size, data, horizon["steps"], speed),
         "disk": _disk(data, needed),
     }
+    _add_around(result["seconds"], around(root))
     kept = result["memory"]
     if kept["peak_bytes"] > kept["free_bytes"]:
 
@@ -143,6 +145,13 @@ def _seconds(size: Size, data: Found, steps: int | None, speed: Pace) -> Plan:
         "steps": stepping,
         "train": None if stepping is None else stepping + (validating or 0.0),
     }
+
+
+def _add_around(seconds: Plan, beside: Around) -> None:
+    """What an experiment takes besides training, where the data are there, and all of it."""
+    trains = seconds["train"]
+    whole = None if trains is None else trains + beside.seconds
+    seconds |= {"around": beside.seconds, "around_basis": beside.basis, "all": whole}
 
 
 def _fitting(predicted: Mapping[str, Any], seconds: float, size: Size) -> int:

@@ -92,6 +92,8 @@ def _time(plan: Mapping[str, Any]) -> Iterator[str]:
     yield _row("all steps", duration(seconds["steps"]))
     yield _row("validations", duration(seconds["validation"]))
     yield _row("training", duration(seconds["train"]))
+    yield _row("around it", duration(seconds["around"]), f"DVC, other stages; {seconds['around_basis']}")
+    yield _row("all of it", duration(seconds["all"]), "where the data are there")
     if "given" in seconds:
         given = duration(seconds["given"])
         yield _row(f"steps in {given}", _count(seconds["steps_in_given"]), "train.steps that fit")

@@ -20,7 +20,7 @@ LENGTH = ("train.epochs",)
 
 @dataclass(frozen=True)
 class Cost:
-    """Of all experiments: training one after the other and as they share the machine; None: not known."""
+    """Of all experiments, one after the other and as they share the machine; None: not known."""
 
     trainings: int
     seconds: float | None
@@ -62,10 +62,13 @@ def cost(root: Path, cells: Sequence[Cell], jobs: int) -> Cost:
     seconds = [made["seconds"]["train"] for made in each if made is not None]
     known = [value for value in seconds if value is not None]
     most = max(plans.values(), key=lambda made: made["memory"]["peak_bytes"], default={})
-    whole = len(known) == len(models)
+    whole = None
+    if known and len(known) == len(models):
+        around = most["seconds"]["around"] * len(cells) / max(1, min(jobs, len(cells), cores()))
+        whole = sum(known) / at_once(most, jobs, len(models)) + around
     return Cost(
         trainings=len(models),
-        seconds=sum(known) / at_once(most, jobs, len(models)) if whole else None,
+        seconds=whole,
         disk_bytes=_disk([made for made in each if made is not None], jobs) if plans else None,
         plan=most,
         unknown=list(unknown),
@@ -90,7 +93,10 @@ def _disk(plans: Sequence[Mapping[str, Any]], jobs: int) -> int:
 
 def told(found: Cost, count: int, jobs: int) -> Iterator[str]:
     """What there is to know before anything is queued, a line each."""
-    time = f"about {duration(found.seconds)} of training" if found.seconds is not None else "time not known"
+    time = "time not known"
+    if found.seconds is not None:
+        around = duration(found.plan["seconds"]["around"])
+        time = f"about {duration(found.seconds)}, with {around} around each training"
     free = found.plan.get("disk", {}).get("free_bytes")
     disk = "disk not known" if found.disk_bytes is None else f"about {amount(found.disk_bytes)} of disk"
     free_disk = f" ({amount(free)} are free)" if free is not None else ""

@@ -1,7 +1,9 @@
 """Git, asked by a program: it neither writes the index beside the user's own git nor speaks as he set it."""
 
 import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from reprolm.errors import Exit, refuse
@@ -14,15 +16,17 @@ PATCH = (
 
 
 def run(
-    *words: str, at: Path | None = None, input: bytes | None = None
+    *words: str, at: Path | None = None, input: bytes | None = None, index: Path | None = None
 ) -> "subprocess.CompletedProcess[bytes]":
-    """Runs git in a folder.
+    """Runs git in a folder, with another index than the repository's if one is given.
 
     Raises:
         OSError: there is no git.
     """
     environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
     environment.pop("GIT_DIFF_OPTS", None)  # stronger than any word of a command
+    if index is not None:
+        environment["GIT_INDEX_FILE"] = str(index)
     return subprocess.run(
         ["git", *words], cwd=at, input=input, capture_output=True, env=environment, check=False
     )
@@ -43,6 +47,21 @@ def git(*words: str, at: Path, input: bytes | None = None) -> bytes:
         got = said[-1] if said else f"exit {done.returncode}"
         raise refuse(f"git {words[0]}", "failed", got=got, exit=Exit.MISSING)
     return done.stdout
+
+
+def diff(*words: str) -> bytes:
+    """What git says, with a look into every file; nothing where there is no git.
+
+    Its index tells a change by length and whole seconds, and DVC writes the index and then, within the same
+    second, parameters of the same length. Git looks into files that are younger than its index.
+    """
+    index = Path(os.fsdecode(said("rev-parse", "--git-path", "index").strip()))
+    if not index.is_file():
+        return said(*words)
+    with tempfile.TemporaryDirectory() as folder:
+        old = shutil.copyfile(index, Path(folder) / "index")
+        os.utime(old, (1, 1))
+        return run(*words, index=old).stdout
 
 
 def said(*words: str, at: Path | None = None) -> bytes:

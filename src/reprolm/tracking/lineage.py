@@ -16,8 +16,8 @@ FILES = {
     "requirements.lock": "digest.requirements.lock",
     "dvc.lock": "digest.dvc.lock.before",  # when a run begins it is that of the run before
 }
-NUMERIC = ("python", "torch", "numpy", "tokenizers", "safetensors")
-"""What changes bits by its version."""
+NUMERIC = ("python", "torch", "numpy", "tokenizers", "safetensors", "ftfy", "regex")
+"""What changes bits by its version: Python, and what numerics.lock pins."""
 PACKAGES = (*NUMERIC[1:], "dvc", "mlflow")
 # what the pipeline itself writes into tracked files is no change of its source
 WRITTEN = ("dvc.lock", "metrics", "plots")
@@ -39,7 +39,7 @@ def uncommitted() -> tuple[bytes, str]:
 
     New files of the code are in it, the first hundred of them.
     """
-    patch = git.said(*git.PATCH, "HEAD", "--", ".", *(f":(exclude){name}" for name in WRITTEN))
+    patch = git.diff(*git.PATCH, "HEAD", "--", ".", *(f":(exclude){name}" for name in WRITTEN))
     new = git.said("ls-files", "--others", "--exclude-standard", "-z", "--", *CODE).decode(
         errors="surrogateescape"
     )
@@ -51,7 +51,10 @@ def uncommitted() -> tuple[bytes, str]:
 
 
 def _computing() -> list[str]:
-    """The code on which computing stages depend, by dvc.yaml; all code where it does not tell."""
+    """The code on which computing stages depend, by dvc.yaml; all code where it does not tell.
+
+    Not numerics.lock, on which they depend too: a run is told apart by the versions that were there.
+    """
     try:
         stages = stages_of(PIPELINE.read_bytes())
         deps = [dep for name in COMPUTING for dep in stages[name]["deps"] if str(dep).startswith(CODE)]

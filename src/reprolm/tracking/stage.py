@@ -15,6 +15,7 @@ from reprolm.tracking import planned, shipper
 from reprolm.tracking.lifetime import die_with_parent
 from reprolm.tracking.location import checkpoints, root
 from reprolm.tracking.pipeline import CLOSING, STEPS
+from reprolm.tracking.prompts import require_writable
 from reprolm.tracking.record import Record, milliseconds
 from reprolm.tracking.shown import LAST_LINE
 
@@ -60,6 +61,14 @@ class Stage:
         if type(value) is not int or value < 0:
             raise refuse(name, "has a wrong value", got=value, want="a whole number", exit=Exit.PARAMETERS)
         return value
+
+    def require_prompts(self, tokenizer: Path) -> None:
+        """Refuses prompts that a tokenizer cannot write; no output hangs on them, so they are no dependency.
+
+        Raises:
+            ReprolmError: a line for each prompt (exit 65).
+        """
+        require_writable(self._params, tokenizer)
 
     def metrics(self, numbers: Mapping[str, Any]) -> None:
         """Publishes the deterministic numbers of this stage as `metrics/<stage>.json`, which git tracks."""

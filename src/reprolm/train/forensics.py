@@ -12,6 +12,8 @@ from reprolm.train.run import Run
 from reprolm.train.watch import Watch
 
 Decode = Callable[[list[int]], str]
+FOLDER = "forensics"
+"""Beside the checkpoints."""
 NOTE = """The last good checkpoint, the batch before the event (decoded), norms by layer of the last steps
 (since the process began), the numbers of every step, the events, the parameters and the certificate."""
 

@@ -67,7 +67,7 @@ class Trainer:
         self.step = Step(run, model, made)
         self.watch, self._display = Watch(self.step, model, self.tensors.series), Display(run, model)
         self._said: list[str] = []
-        self.forensics = directory / "forensics"
+        self.forensics = directory / forensics.FOLDER
         """What a run that had to stop leaves to be looked into."""
         self.checkpoints = Checkpoints(directory, world)
         self.recorder = recorder

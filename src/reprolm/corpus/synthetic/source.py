@@ -38,6 +38,8 @@ class Synthetic:
         ReprolmError: the process has not many more different documents than it shall write (exit 2).
     """
 
+    file = ""
+
     def __init__(self, config: SyntheticConfig) -> None:
         self._config, self._process = config, process(config)
         floor = self._process.floor()
