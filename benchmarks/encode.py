@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from text import MB, spent, stage, write
+from text import MB, spent, stage, watch_workers, write
 
 PIECES = 16
 WAYS = {
@@ -51,6 +51,7 @@ def measure(way: str, folder: Path) -> None:
 
     if way.endswith("in processes"):
         HuggingFaceTokenizer.uses_all_cores = False
+    watch_workers()
     before, began = spent()["cpu"], time.perf_counter()
     if way.endswith("alone"):
         alone(folder)

@@ -113,8 +113,12 @@ def high(process: int) -> int:
     return int(Path(f"/proc/{process}/status").read_text().split("VmHWM:")[1].split()[0])
 
 
-def watch() -> None:
-    """Looks at the workers ten times a second."""
+def watch_workers() -> None:
+    """Looks at the workers ten times a second from now on: `spent` counts them then."""
+    threading.Thread(target=_watch, daemon=True).start()
+
+
+def _watch() -> None:
     while True:
         taken = 0
         for path in Path("/proc/self/task").glob("*/children"):
@@ -172,7 +176,7 @@ def main() -> None:
         parser.add_argument(hidden, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.stage:
-        threading.Thread(target=watch, daemon=True).start()
+        watch_workers()
         stage(options.stage, Path(options.folder), Path(options.text), options.kind)
         print(json.dumps(spent()))
         return

@@ -10,7 +10,6 @@ import argparse
 import itertools
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # it puts this folder last, so that this file does not stand for the library of its name
-from text import MB, high, spent
+from text import MB, WORKERS, high, spent, watch_workers
 
 from reprolm.processes import cores
 from reprolm.tokenizers.bytepair import BytePairTokenizer
@@ -88,19 +87,19 @@ PEERS = {"ours": ours, "tokenizers": library, "rustbpe, tiktoken": rust}
 
 def measure(name: str, size: int, entries: int) -> None:
     parts = source(size)
+    watch_workers()
     base = high(os.getpid())
     began, cpu = time.perf_counter(), spent()["cpu"]
     encode = PEERS[name](parts, entries)
     trained, trained_cpu = time.perf_counter() - began, spent()["cpu"] - cpu
     peak = high(os.getpid())
-    workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * cores()
     sample = list(itertools.islice(parts, 400))
     cpu = spent()["cpu"]
     encode(sample)
     encoded_cpu = spent()["cpu"] - cpu
     megabytes = sum(len(part.encode()) for part in sample) / MB
     print(json.dumps({
-        "seconds": trained, "cpu": trained_cpu, "peak_mb": (peak - base + workers) / 1000,
+        "seconds": trained, "cpu": trained_cpu, "peak_mb": (peak - base + max(WORKERS)) / 1000,
         "encode_mb_per_cpu_second": megabytes / encoded_cpu,
     }))  # fmt: skip
 

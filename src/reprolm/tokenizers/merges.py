@@ -20,7 +20,9 @@ from reprolm.tokenizers.bytelevel import BYTES
 
 Array = npt.NDArray[np.int64]
 Symbols = npt.NDArray[np.int32]
-Candidate = tuple[int, int, int, Array]
+Places = Array | list[int]
+"""Where a pair stands, from left to right: few places in a list."""
+Candidate = tuple[int, int, int, Places]
 """A pair in the heap: minus an upper bound of its count, left, right, and where it stood when listed."""
 
 EDGE = -1
@@ -46,7 +48,9 @@ class _Text:
         self.weight = np.zeros(len(inside), dtype=np.int64)
         self.weight[1:] = np.repeat(counts, sizes + 1)
         self.length = np.ones(most, dtype=np.int64)
-        self._head, self._weight = self.head.data, self.weight.data
+        # one number of an array is read and written five times as fast through its memory
+        self._head, self._tail = self.head.data, self.tail.data
+        self._weight, self._length = self.weight.data, self.length.data
 
     def pairs(self, least: int) -> Iterator[Candidate]:
         """The pairs of bytes that occur `least` times or more."""
@@ -69,23 +73,46 @@ class _Text:
         for i in np.flatnonzero(counts >= least).tolist():
             yield int(keys[starts[i]]), int(counts[i]), at[starts[i] : ends[i]]
 
-    def standing(self, left: int, right: int, at: Array) -> tuple[int, Array]:
+    def standing(self, left: int, right: int, at: Places) -> tuple[int, Places]:
         """The count of a pair, and those of its places where it still stands."""
-        size = int(self.length[left])
+        size = self._length[left]
         if len(at) <= FEW:
             head, weight = self._head, self._weight
-            places = [i for i in at.tolist() if head[i] == left and head[i + size] == right]
-            return sum([weight[i] for i in places]), np.array(places, dtype=np.int64)
+            listed = at if isinstance(at, list) else at.tolist()
+            places = [i for i in listed if head[i] == left and head[i + size] == right]
+            return sum([weight[i] for i in places]), places
+        at = np.asarray(at)
         at = at[(self.head[at] == left) & (self.head[at + size] == right)]
         return int(self.weight[at].sum()), at
 
-    def merge(self, pair: tuple[int, int], new: int, at: Array, least: int) -> Iterator[Candidate]:
+    def merge(self, pair: tuple[int, int], new: int, at: Places, least: int) -> Iterator[Candidate]:
         """Puts the symbol `new` for a pair that stands at `at`; gives the pairs that come of it."""
         left, right = pair
-        size = int(self.length[left])
-        self.length[new] = size + self.length[right]
-        if left == right:
-            at = _apart(at, size)
+        size = self._length[left]
+        self._length[new] = size + self._length[right]
+        if isinstance(at, list):
+            return self._merge_few(new, size, _every_second(at, size) if left == right else at, least)
+        return self._merge_many(new, size, _apart(at, size) if left == right else at, least)
+
+    def _merge_few(self, new: int, size: int, at: list[int], least: int) -> Iterator[Candidate]:
+        head, tail, weight, length = self._head, self._tail, self._weight, self._length
+        whole = length[new]
+        for i in at:
+            head[i], head[i + size], tail[i + whole - 1] = new, GONE, new
+        made: dict[tuple[int, int], list[int]] = {}
+        for i in at:
+            following, before = head[i + whole], tail[i - 1]
+            if following != EDGE:
+                made.setdefault((new, following), []).append(i)
+            # two of the new symbol side by side were found from the first of them
+            if before not in (EDGE, new):
+                made.setdefault((before, new), []).append(i - length[before])
+        for (left, right), places in made.items():
+            count = sum([weight[i] for i in places])
+            if count >= least:
+                yield -count, left, right, places
+
+    def _merge_many(self, new: int, size: int, at: Array, least: int) -> Iterator[Candidate]:
         self.head[at] = new
         self.head[at + size] = GONE
         after = at + self.length[new]
@@ -99,6 +126,19 @@ class _Text:
         before = before[inside]
         for key, count, places in self._grouped(before, at[inside] - self.length[before], least):
             yield -count, key, new, places
+
+
+def _every_second(at: list[int], size: int) -> list[int]:
+    """As `_apart`, of few places.
+
+    >>> _every_second([0, 1, 2, 7], 1)
+    [0, 2, 7]
+    """
+    chosen: list[int] = []
+    for i in at:
+        if not chosen or i != chosen[-1] + size:
+            chosen.append(i)
+    return chosen
 
 
 def _apart(at: Array, size: int) -> Array:
