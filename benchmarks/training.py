@@ -45,6 +45,7 @@ def run(
     """A run of the parameters; `others` are further fields of it."""
     model, train = section(params, "model", ModelConfig), section(params, "train", TrainConfig)
     training, validation = (Tokens(tokens, split) for split in ("train", "validation"))
+    others = {"threads": params["threads"]} | others
     return Run(model, train, seed, training, validation, on, **others)
 
 

@@ -56,4 +56,8 @@ def test_a_journal_that_is_damaged_or_still_written_is_passed_over(tmp_path: Pat
     for name, line in {"b": "{", "c": ""}.items():
         (executions(tmp_path) / name).mkdir()
         (executions(tmp_path) / name / JOURNAL).write_text(line)
+    execution(tmp_path, "d", 90.0)
+    journal = executions(tmp_path) / "d" / JOURNAL
+    _, *rest = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([b"{\n", *rest]))
     assert around(tmp_path).seconds == pytest.approx(40.0)

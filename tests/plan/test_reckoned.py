@@ -7,6 +7,7 @@ import pytest
 from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.plan import reckoned as module
 from reprolm.plan.memory import memory
+from reprolm.plan.process import KERNELS_BYTES
 from reprolm.plan.reckoned import reckoned
 from reprolm.train.run import Run
 from tests.train.runs import run
@@ -14,7 +15,7 @@ from tests.train.runs import run
 
 def of(sequences: int, it: Run) -> int:
     train = it.train.model_copy(update={"micro_batch_size": sequences})
-    return memory(it.model, train, it.training.vocab_size, it.device).heap_bytes
+    return memory(it.model, train, it.training.vocab_size, it.device).heap_bytes + KERNELS_BYTES
 
 
 def ended(it: Run, free: int, monkeypatch: pytest.MonkeyPatch) -> ReprolmError:
@@ -36,6 +37,10 @@ def test_it_tells_what_is_needed_and_the_largest_part_that_fits(
         assert error.exit is Exit.MEMORY
         assert f"want {fits}, or train.on_out_of_memory: halve" in str(error)
         assert "got 1024 sequences at once, which take " in str(error)
+
+
+def test_where_not_even_one_fits_no_part_is_advised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "want a smaller model" in str(ended(run(tmp_path, batch_size=1024), 1, monkeypatch))
 
 
 def test_where_a_limit_cannot_be_seen_half_is_to_be_tried(

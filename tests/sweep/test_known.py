@@ -1,5 +1,6 @@
 """Which experiments are there already, and what else works in the workspace."""
 
+import os
 import shutil
 import subprocess
 import time
@@ -13,6 +14,7 @@ from reprolm.sweep.cells import cells
 from reprolm.sweep.command import _refuse_busy
 from reprolm.sweep.grammar import axes
 from reprolm.sweep.known import by_cell, finished, uncommitted, untracked_code
+from reprolm.tracking.git import run
 from tests.settings import ROOT
 
 SEED = "seed: 1  "
@@ -71,6 +73,17 @@ def test_an_experiment_of_other_code_is_not_taken_for_it(repository: Repository)
     assert by_cell(repository.path, finished(repository.path).items()) == {}
     (repository.path / "code.py").write_text("two\n")
     assert cell(5) in by_cell(repository.path, finished(repository.path).items())
+    assert uncommitted(repository.path) == ["code.py"]
+
+
+def test_code_is_read_where_gits_index_holds_it_for_unchanged(repository: Repository) -> None:
+    code, index = repository.path / "code.py", repository.path / ".git" / "index"
+    run("config", "core.trustctime", "false", at=repository.path)
+    known = code.stat()
+    code.write_text("new\n")
+    os.utime(code, ns=(known.st_atime_ns, known.st_mtime_ns))
+    os.utime(index, (known.st_mtime + 100, known.st_mtime + 100))
+    assert run("diff", "HEAD", "--name-only", at=repository.path).stdout == b""
     assert uncommitted(repository.path) == ["code.py"]
 
 

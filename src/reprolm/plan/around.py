@@ -28,15 +28,21 @@ class Around:
 
 def around(root: Path) -> Around:
     """The median of the newest runs of a repository that trained, wrote and judged; stated where none did."""
-    journals = sorted(executions(root).glob(f"*/{JOURNAL}"), key=lambda path: -path.stat().st_mtime)
     found: list[float] = []
-    for journal in journals:
+    for journal in sorted(executions(root).glob(f"*/{JOURNAL}"), key=_age):
         found += _seconds(read(journal)[0])
         if len(found) == NEWEST:
             break
     if not found:
         return Around(STATED_SECONDS, "no run here tells")
     return Around(statistics.median(found), "as in runs here")
+
+
+def _age(journal: Path) -> float:
+    try:
+        return -journal.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0  # removed since, as the oldest are
 
 
 def _seconds(records: Sequence[Mapping[str, Any]]) -> Iterator[float]:
@@ -48,7 +54,8 @@ def _seconds(records: Sequence[Mapping[str, Any]]) -> Iterator[float]:
     }
     numbers = (record["numbers"] for record in records if record["kind"] == "numbers")
     fit = next((each["fit_seconds"] for each in numbers if "fit_seconds" in each), None)
-    if fit is not None and set(STEPS) - set(BEFORE) <= set(ended):
-        opened = records[0]
+    # a damaged line is passed over, the first one too
+    opened = next((record for record in records if record["kind"] == "opened"), None)
+    if opened and fit is not None and set(STEPS) - set(BEFORE) <= set(ended):
         data = max((ended[stage] for stage in BEFORE if stage in ended), default=opened["at"]) - opened["at"]
         yield (ended[CLOSING] - data) / 1000 - opened["execution"]["started"] - fit

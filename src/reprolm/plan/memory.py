@@ -75,6 +75,9 @@ def memory(
         reached, in_step = _trained(step, live, 1)
         del others
         best = [weight.clone() for weight in weights] if device.type == "cpu" else []
+        if best:
+            # every step after the first look at the validation split
+            _trained(step, live, 2)
         with live.highest() as in_validation:
             validate(step, VALIDATION_BATCH_TOKENS)
         in_checkpoint = _written(step, live) if device.type == "cpu" else live.bytes

@@ -8,6 +8,7 @@ from reprolm.errors import Exit, Problem, ReprolmError
 from reprolm.plan.fitting import fitting, free_bytes
 from reprolm.plan.memory import memory
 from reprolm.plan.pace import Size
+from reprolm.plan.process import KERNELS_BYTES
 from reprolm.quantities import amount
 from reprolm.train.run import Run
 
@@ -27,23 +28,32 @@ def reckoned(run: Run) -> Iterator[None]:
     except ReprolmError as error:
         if error.exit is not Exit.MEMORY:
             raise
+        # sharded tensors are not reckoned with
+        if run.world.size > 1 and run.train.sharding == "fsdp":
+            raise
         problem, *rest = error.problems
         raise ReprolmError([_told(problem, run, free), *rest], error.exit) from error
 
 
 def _told(problem: Problem, run: Run, free: int) -> Problem:
-    size = Size(run.model, run.train, run.training.vocab_size).part
+    # as many processes as there are, whoever started them
+    train = run.train.model_copy(update={"processes": run.world.size})
+    size = Size(run.model, train, run.training.vocab_size).part
+    kernels = 0 if run.device.type == "cuda" else KERNELS_BYTES
 
     def peak(sequences: int) -> int:
         train = size.train.model_copy(update={"micro_batch_size": sequences})
-        return memory(size.model, train, size.vocab_size, run.device, threads=run.threads).heap_bytes
+        needed = memory(size.model, train, size.vocab_size, run.device, threads=run.threads)
+        return needed.heap_bytes + kernels
 
     halved = size.train.on_out_of_memory == "halve"  # which ends at one sequence
     tried = 1 if halved else size.train.micro_batch_size or size.train.batch_size
     needed = peak(tried)
     got = f"{problem.got}, which take {amount(needed)} where {amount(free)} were free"
     fits = fitting(peak, size.train.batch_size, free)
-    if fits is None or fits >= tried:
+    if fits is None:
+        return replace(problem, got=got, want="a smaller model, or train.activation_checkpointing: true")
+    if fits >= tried:
         # what others took since, or a limit of the system that cannot be seen
         return replace(problem, got=got)
     return replace(problem, got=got, want=f"{fits}, or train.on_out_of_memory: halve")

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import re
+import shlex
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from reprolm.lineage.fetched import fetched
 from reprolm.lineage.runs import Found, found
 from reprolm.registry.signature import PARAMETERS, signature
 from reprolm.tracking.destination import asking, uri
+from reprolm.tracking.identity import redacted
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -73,7 +75,8 @@ def promote(root: Path, word: str, name: str, alias: str) -> str:
         run.to.client.set_registered_model_alias(name, alias, version)
     address = f"models:/{name}@{alias}"
     print(f"promote: {run.name} is version {version} of {name}: {address}")
-    print(f"promote: mlflow models serve -m {address} --env-manager local")
+    store = f"MLFLOW_TRACKING_URI={shlex.quote(redacted(uri(root)))}"
+    print(f"promote: {store} mlflow models serve -m {address} --env-manager local -p 5001")
     return address
 
 
@@ -144,8 +147,9 @@ def _metrics(run: Found, model: str) -> "Iterator[Metric]":
     on = {"evaluate": data.get(split), "train": data.get("validation")}
     for key, value in run.run.data.metrics.items():
         stage = key.split("/")[0]
-        point = run.to.client.get_metric_history(run.id, key)[-1]
-        dataset = on.get(stage)
-        if stage in on and point.step == 0:
+        if stage not in on:
+            continue
+        dataset, point = on[stage], run.to.client.get_metric_history(run.id, key)[-1]
+        if point.step == 0:
             about = {"dataset_name": dataset.name, "dataset_digest": dataset.digest} if dataset else {}
             yield Metric(key, value, point.timestamp, 0, model_id=model, run_id=run.id, **about)

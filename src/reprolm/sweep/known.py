@@ -1,5 +1,6 @@
 """Experiments of the same code that are there already: finished ones of `dvc exp list`, and those queued."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ import ruamel.yaml
 from reprolm.errors import ReprolmError
 from reprolm.params import acting
 from reprolm.store import digest
-from reprolm.tracking.git import git
+from reprolm.tracking.git import aged, git
 
 REFERENCE = re.compile(r"refs/exps/([0-9a-f]{2})/([0-9a-f]{38})/(.+)")
 RESULTS = ("params.yaml", "dvc.lock", "metrics", "plots", ".dvc/tmp")
@@ -19,6 +20,13 @@ RESULTS = ("params.yaml", "dvc.lock", "metrics", "plots", ".dvc/tmp")
 
 def _git(root: Path, *words: str) -> str:
     return git(*words, at=root).decode(errors="surrogateescape")
+
+
+def _differing(root: Path, *words: str) -> list[str]:
+    """Names of files that differ, by a look into each."""
+    with aged(root) as index:
+        listed = git("diff", "--name-only", "-z", *words, at=root, index=index)
+    return [os.fsdecode(name) for name in listed.split(b"\0") if name]
 
 
 def commit(root: Path) -> str:
@@ -42,7 +50,7 @@ def finished(root: Path) -> dict[str, str]:
 def same_code(root: Path, commit: str) -> bool:
     """Whether the tracked files of the workspace are those of a commit, results and parameters apart."""
     paths = [".", *(f":(exclude){name}" for name in RESULTS)]
-    return not _git(root, "diff", "--name-only", commit, "--", *paths).strip()
+    return not _differing(root, commit, "--", *paths)
 
 
 def params_of(root: Path, commit: str) -> dict[str, Any]:
@@ -69,9 +77,10 @@ def by_cell(root: Path, experiments: Iterable[tuple[str, str]]) -> Mapping[str, 
 
 def untracked_code(root: Path) -> list[str]:
     """Files of code that git does not know, and that no experiment will have."""
-    return _git(root, "ls-files", "--others", "--exclude-standard", "--", "src", "stages").split("\n")[:-1]
+    listed = _git(root, "ls-files", "--others", "--exclude-standard", "-z", "--", "src", "stages")
+    return [name for name in listed.split("\0") if name]
 
 
 def uncommitted(root: Path) -> list[str]:
     """Tracked files that differ from the last commit; an experiment starts from them as they are."""
-    return _git(root, "diff", "--name-only", "--relative", "HEAD", "--", ".").split("\n")[:-1]
+    return _differing(root, "--relative", "HEAD", "--", ".")

@@ -1,9 +1,11 @@
 """Git, asked by a program: it neither writes the index beside the user's own git nor speaks as he set it."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from reprolm.errors import Exit, refuse
@@ -32,14 +34,14 @@ def run(
     )
 
 
-def git(*words: str, at: Path, input: bytes | None = None) -> bytes:
+def git(*words: str, at: Path, input: bytes | None = None, index: Path | None = None) -> bytes:
     """What git says.
 
     Raises:
         ReprolmError: it cannot, or is not there (exit 66).
     """
     try:
-        done = run(*words, at=at, input=input)
+        done = run(*words, at=at, input=input, index=index)
     except OSError as error:
         raise refuse("git", "cannot be run", got=error, want="install git", exit=Exit.MISSING) from error
     if done.returncode:
@@ -49,24 +51,33 @@ def git(*words: str, at: Path, input: bytes | None = None) -> bytes:
     return done.stdout
 
 
-def diff(*words: str) -> bytes:
-    """What git says, with a look into every file; nothing where there is no git.
+@contextlib.contextmanager
+def aged(at: Path | None = None) -> Iterator[Path | None]:
+    """A copy of the index with which git looks into every file; None where there is none to copy, or no room.
 
-    Its index tells a change by length and whole seconds, and DVC writes the index and then, within the same
+    The index tells a change by length and whole seconds, and DVC writes the index and then, within the same
     second, parameters of the same length. Git looks into files that are younger than its index.
     """
-    index = Path(os.fsdecode(said("rev-parse", "--git-path", "index").strip()))
-    if not index.is_file():
-        return said(*words)
-    with tempfile.TemporaryDirectory() as folder:
-        old = shutil.copyfile(index, Path(folder) / "index")
-        os.utime(old, (1, 1))
-        return run(*words, index=old).stdout
+    index = (at or Path()) / os.fsdecode(said("rev-parse", "--git-path", "index", at=at).strip())
+    with contextlib.ExitStack() as kept:
+        old = None
+        with contextlib.suppress(OSError):
+            folder = kept.enter_context(tempfile.TemporaryDirectory())
+            copy = shutil.copyfile(index, Path(folder) / "index")
+            os.utime(copy, (1, 1))
+            old = copy
+        yield old
 
 
-def said(*words: str, at: Path | None = None) -> bytes:
+def diff(*words: str) -> bytes:
+    """What git says, with a look into every file; nothing where there is no git."""
+    with aged() as index:
+        return said(*words, index=index)
+
+
+def said(*words: str, at: Path | None = None, index: Path | None = None) -> bytes:
     """What git says, whether or not it calls that a success; nothing where there is no git."""
     try:
-        return run(*words, at=at).stdout
+        return run(*words, at=at, index=index).stdout
     except OSError:
         return b""
