@@ -13,6 +13,7 @@ pytestmark = pytest.mark.browser
 expect.set_options(timeout=PATIENCE_MILLISECONDS)
 ROW = ".ag-center-cols-container .ag-row"
 LINE = ".scatterlayer path.js-line"
+PATIENCE = 100
 PLOT = f".js-plotly-plot:has({LINE})"
 BAR = ".js-plotly-plot .barlayer .point"
 CUT_OFF = """heads => heads.filter(head => [...head.querySelectorAll("*")].some(
@@ -98,7 +99,12 @@ def test_the_charts_of_several_runs_are_curves_results_and_what_differs(page: Pa
     expect(page.locator(PLOT)).to_have_count(len(CURVES))
     colours = "lines => new Set(lines.map(line => getComputedStyle(line).stroke)).size"
     for plot in page.locator(PLOT).all():
-        assert plot.locator(LINE).evaluate_all(colours) == len(RATES)
+        for _ in range(PATIENCE):
+            # a curve is drawn when the server has answered for its run
+            if (found := plot.locator(LINE).evaluate_all(colours)) == len(RATES):
+                break
+            page.wait_for_timeout(200)
+        assert found == len(RATES)
     expect(page.locator(BAR)).to_have_count(len(QUALITY) * len(RATES))
     expect(page.get_by_text("train.learning_rate", exact=True)).to_be_visible()
     expect(page.get_by_text("train.steps", exact=True)).to_have_count(0)
