@@ -55,7 +55,7 @@ import runpy, sys
 sys.path.insert(0, "stages")
 import _stage
 _stage.stage.Record = lambda *_: None
-runpy.run_path(sys.argv[0], run_name="__main__")
+runpy.run_path(sys.argv[1], run_name="__main__")
 """
 """A stage without any record: neither journal nor sender."""
 RECORDED = ("train_tokenizer", "sample", "report")
@@ -69,9 +69,9 @@ def stages(directory: Path) -> dict[str, dict[str, float]]:
     found = {}
     for name in RECORDED:
         script = f"stages/{name}.py"
-        without = [sys.executable, "-c", UNTRACKED.replace("sys.argv[0]", repr(script))]
         found[f"stage {name} / without record"] = paired(
-            ([sys.executable, script], directory), (without, directory)
+            ([sys.executable, script], directory),
+            ([sys.executable, "-c", UNTRACKED, script], directory),
         )
     return found
 

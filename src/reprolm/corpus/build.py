@@ -116,6 +116,7 @@ def build(config: DataConfig, out: Path, root: Path) -> dict[str, Any]:
             found = config.files.path if config.source == "files" else None
             raise refuse(_parameter(config), "holds no text", got=found, want="at least one document")
         copies = Copies(config, spool)
+        # before anything is written, but for near copies, which are told with the rest when train is there
         if config.hygiene.near_duplicates != "refuse":
             _refuse(hygiene, copies)
         writers = {name: SplitWriter(directory, name) for name in SPLITS}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from reprolm.corpus.config import DataConfig
+from reprolm.corpus.hygiene import EXAMPLE_CHARACTERS, MOST_EXAMPLES
 from reprolm.corpus.overlap import overlaps
 from reprolm.corpus.read import SPLITS
 from reprolm.corpus.split import by_document, by_position, repeated, unit
@@ -14,7 +15,6 @@ from reprolm.corpus.spool import Spool
 from reprolm.errors import Problem
 
 NEAR = 0.5
-MOST_EXAMPLES, EXAMPLE_CHARACTERS = 3, 60
 TRAIN = 0
 Stretch = tuple[int, int, memoryview]
 """The number of a document as in the source, its split (0 train, 1 validation, 2 test), its text there."""

@@ -69,15 +69,13 @@ def memory(
         average = Average(step.model, train.ema_decay) if train.ema_decay is not None else None
         averaged = list(average.tensors.values()) if average is not None else []
         _trained(step, live, 0)
+        # held in every step after the first look at the validation split
+        best = [weight.clone() for weight in weights] if device.type == "cpu" else []
         apart = shares(replace(step.run, threads=threads), step.micro_batch_size) - 1
         others = [torch.empty_like(weight) for _ in range(apart) for weight in weights]
         held = live.bytes
         reached, in_step = _trained(step, live, 1)
         del others
-        best = [weight.clone() for weight in weights] if device.type == "cpu" else []
-        if best:
-            # every step after the first look at the validation split
-            _trained(step, live, 2)
         with live.highest() as in_validation:
             validate(step, VALIDATION_BATCH_TOKENS)
         in_checkpoint = _written(step, live) if device.type == "cpu" else live.bytes
@@ -96,7 +94,7 @@ def memory(
         best_weights_bytes=_bytes(best),
         activations_bytes=reached - held,
         logits_bytes=max(0, in_step - reached - waiting),
-        step_bytes=in_step + _bytes(best),
+        step_bytes=in_step,
         validation_bytes=in_validation[0],
         checkpoint_bytes=in_checkpoint,
         cache_bytes=after - before,

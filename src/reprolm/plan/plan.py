@@ -45,7 +45,7 @@ def plan(root: Path, params: Mapping[str, Any], *, vocab_size: int | None, secon
     device = chosen_device(params["threads"])
     load = os.getloadavg()[0]
     alone = process_bytes(device)
-    needed = _needed(size, device, params["threads"])
+    whole = needed(size, device, params["threads"])
     speed = pace(size.part, device, threads=params["threads"])
     horizon = _horizon(size, data)
     result: Plan = {
@@ -55,18 +55,18 @@ def plan(root: Path, params: Mapping[str, Any], *, vocab_size: int | None, secon
         "load": load,
         "vocabulary": {"entries": data.vocab_size, "from": data.vocabulary},
         **_size(size, horizon),
-        "memory": _memory(needed, alone, device, size.train.processes),
+        "memory": _memory(whole, alone, device, size.train.processes),
         "fitting_micro_batch_size": None,
         "seconds": _seconds(size, data, horizon["steps"], speed),
-        "disk": _disk(data, needed),
+        "disk": _disk(data, whole),
     }
     _add_around(result["seconds"], around(root))
     kept = result["memory"]
     if kept["peak_bytes"] > kept["free_bytes"]:
 
         def peak(sequences: int) -> int:
-            needed = _needed(size, device, params["threads"], sequences)
-            return int(_memory(needed, alone, device, size.train.processes)["peak_bytes"])
+            part = needed(size, device, params["threads"], sequences)
+            return int(_memory(part, alone, device, size.train.processes)["peak_bytes"])
 
         rows = size.part.train.batch_size
         result["fitting_micro_batch_size"] = fitting(peak, rows, kept["free_bytes"])
@@ -111,7 +111,7 @@ def _size(size: Size, horizon: Mapping[str, Any]) -> Plan:
     }
 
 
-def _needed(size: Size, device: torch.device, threads: int, sequences: int | None = None) -> Memory:
+def needed(size: Size, device: torch.device, threads: int, sequences: int | None = None) -> Memory:
     """The memory of one process, with so many sequences at once."""
     train = size.part.train
     if sequences is not None:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from reprolm.errors import Exit, Problem, ReprolmError
 from reprolm.plan.fitting import fitting, free_bytes
-from reprolm.plan.memory import memory
 from reprolm.plan.pace import Size
 from reprolm.plan.process import KERNELS_BYTES
 from reprolm.quantities import amount
 from reprolm.train.run import Run
+from reprolm.train.step import NOTHING_FITS
 
 
 @contextmanager
@@ -36,23 +36,24 @@ def reckoned(run: Run) -> Iterator[None]:
 
 
 def _told(problem: Problem, run: Run, free: int) -> Problem:
+    # not above: every training would begin later by it
+    from reprolm.plan.plan import needed
+
     # as many processes as there are, whoever started them
     train = run.train.model_copy(update={"processes": run.world.size})
-    size = Size(run.model, train, run.training.vocab_size).part
+    size = Size(run.model, train, run.training.vocab_size)
+    part = size.part.train
     kernels = 0 if run.device.type == "cuda" else KERNELS_BYTES
 
     def peak(sequences: int) -> int:
-        train = size.train.model_copy(update={"micro_batch_size": sequences})
-        needed = memory(size.model, train, size.vocab_size, run.device, threads=run.threads)
-        return needed.heap_bytes + kernels
+        return needed(size, run.device, run.threads, sequences).heap_bytes + kernels
 
-    halved = size.train.on_out_of_memory == "halve"  # which ends at one sequence
-    tried = 1 if halved else size.train.micro_batch_size or size.train.batch_size
-    needed = peak(tried)
-    got = f"{problem.got}, which take {amount(needed)} where {amount(free)} were free"
-    fits = fitting(peak, size.train.batch_size, free)
+    halved = part.on_out_of_memory == "halve"  # which ends at one sequence
+    tried = 1 if halved else part.micro_batch_size or part.batch_size
+    got = f"{problem.got}, which take {amount(peak(tried))} where {amount(free)} were free"
+    fits = fitting(peak, part.batch_size, free)
     if fits is None:
-        return replace(problem, got=got, want="a smaller model, or train.activation_checkpointing: true")
+        return replace(problem, got=got, want=NOTHING_FITS)
     if fits >= tried:
         # what others took since, or a limit of the system that cannot be seen
         return replace(problem, got=got)

@@ -86,7 +86,10 @@ class _Text:
         return int(self.weight[at].sum()), at
 
     def merge(self, pair: tuple[int, int], new: int, at: Places, least: int) -> Iterator[Candidate]:
-        """Puts the symbol `new` for a pair that stands at `at`; gives the pairs that come of it."""
+        """Puts the symbol `new` for a pair that stands at `at`; gives the pairs that come of it.
+
+        It is done while they are taken: all of them have to be.
+        """
         left, right = pair
         size = self._length[left]
         self._length[new] = size + self._length[right]

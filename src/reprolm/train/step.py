@@ -23,6 +23,9 @@ from reprolm.threads import SideBySide
 from reprolm.train.precision import Precision
 from reprolm.train.run import Run
 
+NOTHING_FITS = "a smaller model, or train.activation_checkpointing: true"
+"""What to do where there is no memory for one sequence."""
+
 
 class Step:
     """`train_batch` and `optim_step`: together a function of the seed, the step's number and the weights."""
@@ -175,8 +178,7 @@ class Step:
         half = self.micro_batch_size // 2
         smaller = max((size for size in divisors(self.run.train.batch_size) if size <= half), default=0)
         if self.run.train.on_out_of_memory == "stop" or not smaller:
-            want = f"{smaller}, or train.on_out_of_memory: halve"
-            want = want if smaller else "a smaller model, or train.activation_checkpointing: true"
+            want = f"{smaller}, or train.on_out_of_memory: halve" if smaller else NOTHING_FITS
             got = f"{self.micro_batch_size} sequences at once"
             raise refuse("train.micro_batch_size", "needs more memory than there is", got=got, want=want,
                          exit=Exit.MEMORY) from error  # fmt: skip
