@@ -26,6 +26,8 @@ import torch
 
 PRESET = "presets/shakespeare_cpu.yaml"
 THREADS, WINDOW, BATCH, STEPS = 2, 64, 12, 2000
+TURN = 10
+"""Steps of an arm before the other has its turn."""
 WARMUP, RATE, LOWEST = 100, 1e-3, 1e-4
 SAME = {
     "batch_size": BATCH, "optimizer": "adamw", "learning_rate": RATE, "weight_decay": 0.1,
@@ -198,15 +200,20 @@ def speed(folder: Path, place: str, rounds: int) -> None:
     arms = {name: Worker(name, folder, place, 1) for name in ("nanoGPT", "the same")}
     for round_ in range(rounds + 1):
         for arm in arms.values():
-            arm.steps(10)
+            arm.steps(TURN)
             if not round_:
                 arm.seconds.clear()  # the first turn warms up
     print("| a step of 768 tokens | 10th percentile, ms | median, ms | tokens/s at the median |")
     print("|---|---|---|---|")
+    turns = []
     for name, arm in arms.items():
         tenth, median = statistics.quantiles(arm.seconds, n=10)[0], statistics.median(arm.seconds)
         print(f"| {name} | {1000 * tenth:.1f} | {1000 * median:.1f} | {BATCH * WINDOW / median:,.0f} |")
+        turns.append([sum(arm.seconds[first : first + TURN]) for first in range(0, rounds * TURN, TURN)])
         arm.loss()
+    ratios = [theirs / ours for theirs, ours in zip(*turns, strict=True)]
+    quartiles = ", ".join(f"{each:.2f}" for each in statistics.quantiles(ratios, n=4))
+    print(f"\nnanoGPT's turn by ours beside it, quartiles of {rounds}: {quartiles}")
 
 
 def quality(folder: Path, place: str, seeds: list[int]) -> None:
