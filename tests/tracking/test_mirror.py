@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,29 @@ def test_sending_again_doubles_nothing(repository: Path, to: Destination) -> Non
     (written.directory / SHIPPED).unlink()
     ship(written, to)
     assert picture(repository) == before
+
+
+def test_points_that_are_written_while_others_are_sent_wait_and_go_together(
+    repository: Path, to: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Written(repository, alive=True)
+    written.start("train")
+    mirror, sent = Mirror(written.directory, to), list[int]()
+    send = type(to.client).log_batch
+
+    def beside_a_training(client: object, run: str, metrics: Sequence[object] = (), **others: object) -> None:
+        send(client, run, metrics=metrics, **others)
+        if metrics and len(sent) < 30:
+            sent.append(len(metrics))
+            for step in range(10 * len(sent), 10 * len(sent) + 10):
+                written.add("point", stage="train", step=step, values={"train/loss": 1.0})
+
+    monkeypatch.setattr(type(to.client), "log_batch", beside_a_training)
+    written.add("point", stage="train", step=1, values={"train/loss": 1.0})
+    mirror.ship()
+    assert sent == [1]
+    mirror.ship()
+    assert sent == [1, 10]
 
 
 @pytest.mark.parametrize("damage", ["{", '{"later": 1}'])

@@ -124,10 +124,10 @@ class Mirror:
         """
         departed = self._known.departed()
         before, news = asdict(self.shipped), False
-        while (part := read(self.directory / JOURNAL, self.shipped.offset, MOST_RECORDS_A_TIME))[0]:
-            self._send(part[0])
-            self.shipped.offset, news = part[1], True
-            # a store that is there for a moment now and then takes a long journal piece by piece
+        # a store that is there for a moment now and then takes a long journal piece by piece
+        for records, end in self._parts():
+            self._send(records)
+            self.shipped.offset, news = end, True
             self.shipped.save(self.directory)
             before = asdict(self.shipped)
         status = self._known.status(departed, self._completed)
@@ -139,6 +139,18 @@ class Mirror:
         if asdict(self.shipped) != before:
             self.shipped.save(self.directory)
         return self.shipped.over
+
+    def _parts(self) -> Iterator[tuple[list[dict[str, Any]], int]]:
+        """What is there now, in pieces, each with the byte at which it ends.
+
+        What a fast training writes meanwhile is for the next look: one by one its points would keep a core busy.
+        """
+        many = MOST_RECORDS_A_TIME
+        while many == MOST_RECORDS_A_TIME:
+            records, end = read(self.directory / JOURNAL, self.shipped.offset, MOST_RECORDS_A_TIME)
+            if records:
+                yield records, end
+            many = len(records)
 
     def _completed(self, ended: Mapping[str, int]) -> bool:
         execution = self._known.execution
