@@ -40,14 +40,20 @@ from reprolm.train.loop import Trainer
 PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
 """In bfloat16, dense, by what the name of the device contains."""
 PARTS = ("speed", "stories", "curves", "exact")
-GPT2_MODEL = {
-    "context_length": 1024, "n_layers": 12, "n_heads": 12, "n_kv_heads": 12, "d_model": 768, "d_ff": 3072,
+SIZES = ("context_length", "n_layers", "n_heads", "n_kv_heads", "d_model", "d_ff")
+
+
+def sized(*numbers: int) -> dict[str, Any]:
+    """A model's `SIZES`."""
+    return dict(zip(SIZES, numbers, strict=True))
+
+
+OURS_MODEL = sized(1024, 12, 12, 12, 768, 3072)
+GPT2_MODEL = OURS_MODEL | {
     "norm": "layernorm", "layernorm": {"epsilon": 1e-5, "bias": False}, "qk_norm": False,
     "position": "learned", "feedforward": "gelu", "tie_embeddings": True,
 }  # fmt: skip
-SIZES = ("context_length", "n_layers", "n_heads", "n_kv_heads", "d_model", "d_ff")
-OURS_MODEL = {key: GPT2_MODEL[key] for key in SIZES}
-SMOKE_MODEL = dict(zip(SIZES, (64, 2, 4, 4, 48, 96), strict=True))
+SMOKE_MODEL = sized(64, 2, 4, 4, 48, 96)
 PLAIN = {
     "optimizer": "adamw", "learning_rate": 6e-4, "weight_decay": 0.1, "steps": 1000, "warmup_steps": 100,
 }  # fmt: skip
@@ -223,14 +229,7 @@ def curves(bench: Bench, raw: Mapping[str, Any]) -> None:
     """The losses of the same steps in three precisions."""
     steps, told = (20, 5) if bench.smoke else (200, 25)
     train = {"batch_size": 32, "steps": steps, "warmup_steps": 10, "compile": False}
-    model = {
-        "context_length": 256,
-        "n_layers": 6,
-        "d_model": 384,
-        "d_ff": 1536,
-        "n_heads": 6,
-        "n_kv_heads": 6,
-    }
+    model = sized(256, 6, 6, 6, 384, 1536)
     found: dict[str, list[float]] = {}
     for precision in ("float32", "bfloat16", "float16"):
         if bench.on.type == "cpu" and precision == "float16":
@@ -259,33 +258,17 @@ def exact(bench: Bench, raw: Mapping[str, Any]) -> None:
     """Weights after 40 steps: twice, and resumed after 20, where the run was left."""
     print("## The same bits\n\n| optimizer, precision | once | again | left after 20 steps, resumed | same |")
     print("|---|---|---|---|---|")
-    model = {
-        "context_length": 256,
-        "n_layers": 4,
-        "d_model": 256,
-        "d_ff": 1024,
-        "n_heads": 4,
-        "n_kv_heads": 4,
-    }
-    for optimizer, precision in (
-        ("muon", "float32"),
-        ("muon", "bfloat16"),
-        ("adamw", "bfloat16"),
-        ("adamw", "float16"),
-    ):
+    model = sized(256, 4, 4, 4, 256, 1024) | {"dropout": 0.1}
+    kinds = [("muon", "float32"), ("muon", "bfloat16"), ("adamw", "bfloat16"), ("adamw", "float16")]
+    for optimizer, precision in kinds:
         if bench.on.type == "cpu" and precision == "float16":
             continue
         often = dict.fromkeys(("checkpoint_every_steps", "validate_every_steps", "log_every_steps"), 20)
-        train = {
-            "batch_size": 16,
-            "steps": 40,
-            "warmup_steps": 5,
-            "optimizer": optimizer,
-            "precision": precision,
-        }
+        train = often | {"batch_size": 16, "steps": 40, "warmup_steps": 5}
+        train |= {"optimizer": optimizer, "precision": precision}
 
-        def trained(place: str, steps: int, options: Any = train | often) -> Trainer:
-            trainer = bench.trainer(raw, model | {"dropout": 0.1}, options, 4096, place)
+        def trained(place: str, steps: int, options: Any = train) -> Trainer:
+            trainer = bench.trainer(raw, model, options, 4096, place)
             while trainer.state.step < steps:
                 trainer._step()
                 if trainer._due(20):

@@ -28,8 +28,7 @@ def train(root: Path, steps: int) -> None:
     """A training of a small model, and its shipper."""
     import outages
 
-    outages.STEPS = steps
-    outages.loop("healthy", root)
+    outages.loop("healthy", root, steps)
 
 
 def asked(address: str, path: str, **fields: object) -> dict[str, list[dict[str, int]]]:

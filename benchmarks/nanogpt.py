@@ -10,11 +10,9 @@ Each arm is a process of its own; they take turns of a second or so, and an arm 
 """
 
 import argparse
-import json
 import math
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from arms import Arm, answer, ready
 
 PRESET = "presets/shakespeare_cpu.yaml"
 THREADS, WINDOW, BATCH, STEPS = 2, 64, 12, 2000
@@ -38,11 +37,11 @@ SAME_MODEL = {
     "norm": "layernorm", "layernorm": {"epsilon": 1e-5, "bias": False}, "position": "learned",
     "qk_norm": False, "feedforward": "gelu", "tie_embeddings": True,
 }  # fmt: skip
-Arm = tuple[Callable[[], None], Callable[[], float]]
+Steps = tuple[Callable[[], None], Callable[[], float]]
 """Makes a step; tells the loss over the held-out text."""
 
 
-def theirs(place: str, tokens: dict[str, torch.Tensor], vocab_size: int, seed: int) -> Arm:
+def theirs(place: str, tokens: dict[str, torch.Tensor], vocab_size: int, seed: int) -> Steps:
     """nanoGPT's model and optimizer, in the loop of its `train.py`."""
     sys.path.insert(0, place)
     from model import GPT, GPTConfig  # type: ignore[import-not-found]
@@ -87,7 +86,7 @@ def theirs(place: str, tokens: dict[str, torch.Tensor], vocab_size: int, seed: i
     return step, held_out
 
 
-def ours(folder: Path, changes: dict[str, Any], seed: int) -> Arm:
+def ours(folder: Path, changes: dict[str, Any], seed: int) -> Steps:
     """The preset, with changes of its sections."""
     from training import Nobody, parameters, run
 
@@ -147,51 +146,34 @@ def work(name: str, folder: Path, place: str, seed: int) -> None:
     else:
         same = {"model": SAME_MODEL, "train": SAME}
         step, held_out = ours(folder, same if name == "the same" else {}, seed)
-    print("ready", flush=True)
+    ready()
     for line in sys.stdin:
         took = []
         for _ in range(int(line)):
             began = time.perf_counter()
             step()
             took.append(time.perf_counter() - began)
-        print(json.dumps(took if took else held_out()), flush=True)
+        answer(took if took else held_out())
 
 
-class Worker:
+class Worker(Arm):
     """The process of an arm."""
 
     def __init__(self, name: str, folder: Path, place: str, seed: int) -> None:
-        command = [sys.executable, __file__, place, str(folder), "--arm", name, "--seeds", str(seed)]
         # as our stages set it; nanoGPT's steps take as long with it as without
         environment = os.environ | {"GOMP_SPINCOUNT": "2000"}
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        )
-        while self._said() != "ready":
-            pass
+        arguments = [__file__, place, str(folder), "--arm", name, "--seeds", str(seed)]
+        super().__init__(*arguments, environment=environment)
         self.seconds: list[float] = []
-
-    def _said(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise SystemExit("an arm has ended by itself")
-        return line.strip()
-
-    def _ask(self, steps: int) -> Any:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{steps}\n")
-        self._process.stdin.flush()
-        return json.loads(self._said())
 
     def steps(self, count: int) -> None:
         """Makes some steps, and keeps what each took."""
-        self.seconds += self._ask(count)
+        self.seconds += self.ask(count)
 
     def loss(self) -> float:
         """Over the held-out text; ends the process."""
-        found = float(self._ask(0))
-        self._process.terminate()
+        found = float(self.ask(0))
+        self.end()
         return found
 
 
