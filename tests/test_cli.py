@@ -1,5 +1,6 @@
 """The `reprolm` command."""
 
+import inspect
 import os
 import shutil
 import subprocess
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from reprolm.cli import sample
 from reprolm.errors import Exit, ReprolmError
+from reprolm.evaluate.continuation import OPTIONS
 from reprolm.evaluate.pair import load_pair
 from reprolm.model.initialise import initialise
 from reprolm.model.storage import save_model
@@ -71,6 +74,14 @@ def test_a_missing_model_is_one_line(tmp_path: Path) -> None:
     done = reprolm("sample", "Once", cwd=tmp_path)
     assert done.returncode == 66
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_text_is_continued_in_a_terminal_as_by_a_served_model() -> None:
+    options = {"max_new_tokens": "tokens", "temperature": "temperature", "seed": "seed"}
+    said = {parameter.name: parameter.default for parameter in inspect.signature(sample).parameters.values()}
+    assert {name: said[option] for name, option in options.items()} == {
+        name: OPTIONS[name] for name in options
+    }
 
 
 @pytest.mark.parametrize(

@@ -68,11 +68,11 @@ def doctor(
     unlock: Annotated[bool, typer.Option(help="first free outputs of DVC whose user has ended")] = False,
 ) -> None:
     """Looks at what reprolm needs of this machine, and says what to type where something is missing."""
-    from reprolm import busy
+    from reprolm import rwlock
     from reprolm.doctor import report
 
     if unlock:
-        busy.unlock(_root())
+        rwlock.unlock(_root())
     report()
 
 
@@ -128,16 +128,12 @@ def sample(
     seed: Annotated[int, typer.Option(help="another number, another text")] = 1,
 ) -> None:
     """Continues a text with the model in models/model."""
-    from reprolm.config import section
+    from reprolm.evaluate.continuation import continuations
     from reprolm.evaluate.pair import load_pair
-    from reprolm.evaluate.text import draw_samples
-    from reprolm.generate.config import SampleConfig
 
-    values = {"prompts": [prompt], "draws": 1, "max_new_tokens": tokens, "temperature": temperature}
-    values |= {"top_k": None, "top_p": 0.95, "dropout_active": False}
-    config = section({"sample": values}, "sample", SampleConfig)
-    model, tokenizer = load_pair(_root() / "models" / "model", _root() / "data" / "tokenizer")
-    print(prompt + draw_samples(model, tokenizer, config, seed)[0]["text"])
+    options = {"max_new_tokens": tokens, "temperature": temperature, "seed": seed}
+    pair = load_pair(_root() / "models" / "model", _root() / "data" / "tokenizer")
+    print(continuations(pair, [prompt], options)[0])
 
 
 @app.command()

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import reprolm
 from reprolm.errors import Exit, Problem, ReprolmError
+from reprolm.evaluate.continuation import OPTIONS
 from reprolm.lineage.fetched import fetched
 from reprolm.lineage.runs import Found, found
-from reprolm.registry.signature import PARAMETERS, signature
+from reprolm.registry.signature import signature
 from reprolm.tracking.destination import asking, uri
 from reprolm.tracking.identity import redacted
 
@@ -116,7 +117,7 @@ def _registered(root: Path, run: Found, name: str, artifacts: dict[str, str], di
             tags=tags, step=int(run.run.data.metrics.get("train/best_step", 0)),
             python_model=str(Path(__file__).with_name("served.py")), artifacts=artifacts,
             signature=signature(), pip_requirements=requirements(),
-            input_example=([{"prompt": "Return the"}], PARAMETERS | {"max_new_tokens": 8}),
+            input_example=([{"prompt": "Return the"}], OPTIONS | {"max_new_tokens": 8}),
             code_paths=[str(Path(reprolm.__file__).parent)],
         )  # fmt: skip
     linked = list(_metrics(run, logged.model_id))

@@ -24,11 +24,11 @@ class LanguageModel(PythonModel):  # type: ignore[misc]
 
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
         """The prompts with their continuations."""
-        from reprolm.registry.signature import PARAMETERS, continued
+        from reprolm.evaluate.continuation import continuations
 
-        chosen = PARAMETERS | {name: value for name, value in (params or {}).items() if value is not None}
+        chosen = {name: value for name, value in (params or {}).items() if value is not None}
         try:
-            return continued(self._pair, [str(prompt) for prompt in model_input["prompt"]], chosen)
+            return continuations(self._pair, [str(prompt) for prompt in model_input["prompt"]], chosen)
         except ReprolmError as error:
             # a request that asks for what cannot be: 400, and not 500
             raise MlflowException.invalid_parameter_value(str(error)) from error
