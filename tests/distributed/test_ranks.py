@@ -8,14 +8,16 @@ from reprolm.errors import Exit, ReprolmError
 
 def test_a_process_is_the_one_that_torchrun_says() -> None:
     assert place({}) == place({"RANK": "3"}) == Place()
-    assert place({"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}) == Place(1, 2, 1)
-    assert place({"RANK": "1", "WORLD_SIZE": "2"}) == Place(1, 2, 0)
+    assert place({"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}) == Place(1, 2, 1, 2)
+    assert place({"RANK": "1", "WORLD_SIZE": "2"}) == Place(1, 2, 0, 2)
+    of_torchrun = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
+    assert place(of_torchrun) == Place(3, 4, 1, 2)
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [("RANK", "abc"), ("RANK", "-1"), ("RANK", "2"), ("RANK", ""), ("WORLD_SIZE", "0"), ("WORLD_SIZE", "two"),
-     ("WORLD_SIZE", "9" * 5000), ("LOCAL_RANK", "1.0")],
+     ("WORLD_SIZE", "9" * 5000), ("LOCAL_RANK", "1.0"), ("LOCAL_WORLD_SIZE", "0")],
 )  # fmt: skip
 def test_an_environment_that_names_no_process_is_one_line(name: str, text: str) -> None:
     with pytest.raises(ReprolmError, match=f"^{name}: is set to what is no process") as caught:

@@ -42,8 +42,8 @@ def test_messages_hold_every_tensor_once_in_order(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_place_is_what_torchrun_or_the_first_process_says() -> None:
-    assert place({}) == Place(0, 1, 0, "env://")
+    assert place({}) == Place(0, 1, 0, 1, "env://")
     assert place({"RANK": "3"}) == Place()  # of somebody else
     torchrun = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}
-    assert place(torchrun) == Place(3, 4, 1, "env://")
+    assert place(torchrun) == Place(3, 4, 1, 4, "env://")
     assert place(torchrun | {RENDEZVOUS: "file:///x"}).rendezvous == "file:///x"

@@ -23,11 +23,12 @@ GRACE_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Place:
-    """This is process `rank` of `size`, number `local_rank` of those on this machine."""
+    """This is process `rank` of `size`, number `local_rank` of the `local_size` on this machine."""
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    local_size: int = 1
     rendezvous: str = "env://"
 
 
@@ -40,16 +41,17 @@ def place(environment: Mapping[str, str] = os.environ) -> Place:
     if "RANK" not in environment or "WORLD_SIZE" not in environment:
         return Place()
     found: dict[str, int] = {}
-    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK"):
-        text = environment.get(name, "0")
+    # who starts processes by other means than torchrun may say nothing of machines: then it is one
+    unsaid = {"LOCAL_WORLD_SIZE": environment["WORLD_SIZE"], "LOCAL_RANK": "0"}
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_WORLD_SIZE", "LOCAL_RANK"):
+        text = environment.get(name, unsaid.get(name, ""))
         number = int(text) if re.fullmatch("[0-9]{1,6}", text) else -1
-        if number < (name == "WORLD_SIZE") or (name == "RANK" and number >= found["WORLD_SIZE"]):
-            want = "a number as torchrun sets it, or unset RANK WORLD_SIZE LOCAL_RANK"
+        if number < name.endswith("SIZE") or (name == "RANK" and number >= found["WORLD_SIZE"]):
+            want = "a number as torchrun sets it, or unset RANK WORLD_SIZE LOCAL_WORLD_SIZE LOCAL_RANK"
             raise refuse(name, "is set to what is no process", got=text, want=want, exit=Exit.PARAMETERS)
         found[name] = number
-    return Place(
-        found["RANK"], found["WORLD_SIZE"], found["LOCAL_RANK"], environment.get(RENDEZVOUS, "env://")
-    )
+    here = found["LOCAL_RANK"], found["LOCAL_WORLD_SIZE"]
+    return Place(found["RANK"], found["WORLD_SIZE"], *here, environment.get(RENDEZVOUS, "env://"))
 
 
 @dataclass
@@ -131,7 +133,13 @@ class _Crew:
 
 def _start(rank: int, size: int, rendezvous: str) -> "subprocess.Popen[str]":
     """This program once more, as another rank; a pipe tells it when this process is gone."""
-    its = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, RENDEZVOUS: rendezvous}
+    its = {
+        "RANK": rank,
+        "LOCAL_RANK": rank,
+        "WORLD_SIZE": size,
+        "LOCAL_WORLD_SIZE": size,
+        RENDEZVOUS: rendezvous,
+    }
     return subprocess.Popen(
         [sys.executable, *sys.orig_argv[1:]],
         env=os.environ | {name: str(value) for name, value in its.items()},
@@ -171,7 +179,7 @@ def crew(processes: int) -> Iterator[Place]:
         rendezvous = (Path(folder) / "rendezvous").as_uri()
         others = _Crew(processes, rendezvous)
         try:
-            yield Place(0, processes, 0, rendezvous)
+            yield Place(0, processes, 0, processes, rendezvous)
             others.end(GRACE_SECONDS)
         except ReprolmError as error:
             lost = others.failure(GRACE_SECONDS / 2) if error.exit is Exit.NETWORK else None

@@ -19,11 +19,12 @@ MESSAGE_BYTES = 2**25
 class World:
     """`size` processes, of which this is number `rank`; 0 records, publishes and writes the checkpoints.
 
-    With one process every method returns what it was given.
+    This machine has `local_size` of them. With one process every method returns what it was given.
     """
 
     rank: int = 0
     size: int = 1
+    local_size: int = 1
 
     @property
     def leads(self) -> bool:
@@ -124,7 +125,7 @@ def joined(place: Place, device: torch.device) -> Iterator[World]:
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     try:
         dist.init_process_group(backend, place.rendezvous, rank=place.rank, world_size=place.size)
-        yield World(place.rank, place.size)
+        yield World(place.rank, place.size, place.local_size)
         dist.destroy_process_group()
     except RuntimeError as error:
         if not _of_communication(error):

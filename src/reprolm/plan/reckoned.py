@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from reprolm.errors import Exit, Problem, ReprolmError
+from reprolm.errors import Exit, Problem, ReprolmError, out_of_memory
 from reprolm.plan.fitting import fitting, free_bytes
 from reprolm.plan.pace import Size
 from reprolm.plan.process import KERNELS_BYTES
 from reprolm.quantities import amount
 from reprolm.train.run import Run
-from reprolm.train.step import NOTHING_FITS
+from reprolm.train.step import NOTHING_FITS, too_large
 
 
 @contextmanager
@@ -22,17 +22,22 @@ def reckoned(run: Run) -> Iterator[None]:
     Raises:
         ReprolmError: the error of the block.
     """
-    free = free_bytes(run.device) // (1 if run.device.type == "cuda" else run.world.size)
+    free = free_bytes(run.device) // (1 if run.device.type == "cuda" else run.world.local_size)
     try:
         yield
-    except ReprolmError as error:
-        if error.exit is not Exit.MEMORY:
-            raise
+    except (ReprolmError, RuntimeError, MemoryError) as error:
         # sharded tensors are not reckoned with
-        if run.world.size > 1 and run.train.sharding == "fsdp":
+        if not _of_memory(error) or (run.world.size > 1 and run.train.sharding == "fsdp"):
             raise
-        problem, *rest = error.problems
-        raise ReprolmError([_told(problem, run, free), *rest], error.exit) from error
+        # what runs out beside a step does not say so by itself
+        asked = run.train.micro_batch_size or run.train.batch_size
+        said = error if isinstance(error, ReprolmError) else too_large(asked)
+        problem, *rest = said.problems
+        raise ReprolmError([_told(problem, run, free), *rest], Exit.MEMORY) from error
+
+
+def _of_memory(error: Exception) -> bool:
+    return error.exit is Exit.MEMORY if isinstance(error, ReprolmError) else out_of_memory(error)
 
 
 def _told(problem: Problem, run: Run, free: int) -> Problem:

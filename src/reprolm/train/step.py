@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from reprolm.config import divisors
 from reprolm.data.batches import Batch, Batches
 from reprolm.data.shards import Array
-from reprolm.errors import Exit, out_of_memory, refuse
+from reprolm.errors import Exit, ReprolmError, out_of_memory, refuse
 from reprolm.model.context import Trace
 from reprolm.model.transformer import Transformer
 from reprolm.optim.clip import clip
@@ -25,6 +25,12 @@ from reprolm.train.run import Run
 
 NOTHING_FITS = "a smaller model, or train.activation_checkpointing: true"
 """What to do where there is no memory for one sequence."""
+
+
+def too_large(sequences: int, want: str = NOTHING_FITS) -> ReprolmError:
+    """The error of a part of a batch for which memory does not suffice."""
+    what, got = "needs more memory than there is", f"{sequences} sequences at once"
+    return refuse("train.micro_batch_size", what, got=got, want=want, exit=Exit.MEMORY)
 
 
 class Step:
@@ -179,9 +185,7 @@ class Step:
         smaller = max((size for size in divisors(self.run.train.batch_size) if size <= half), default=0)
         if self.run.train.on_out_of_memory == "stop" or not smaller:
             want = f"{smaller}, or train.on_out_of_memory: halve" if smaller else NOTHING_FITS
-            got = f"{self.micro_batch_size} sequences at once"
-            raise refuse("train.micro_batch_size", "needs more memory than there is", got=got, want=want,
-                         exit=Exit.MEMORY) from error  # fmt: skip
+            raise too_large(self.micro_batch_size, want) from error
         print(f"train: out of memory; goes on with {smaller} sequences at once", file=sys.stderr)
         self.halve(smaller)
         for optimizer in self.optimizers:
