@@ -18,7 +18,7 @@ from reprolm.errors import Exit, Problem, ReprolmError
 from reprolm.evaluate.config import EvaluateConfig
 from reprolm.generate.config import SampleConfig
 from reprolm.model.config import ModelConfig
-from reprolm.tokenizers.config import TokenizerConfig
+from reprolm.tokenizers.config import BYTE_LEVEL, SIZED, TokenizerConfig
 from reprolm.train.config import TrainConfig
 
 SECTIONS: dict[str, type[Config]] = {
@@ -81,13 +81,11 @@ def _between(sections: Mapping[str, Any]) -> Iterator[Problem]:
         what = f"is above model.context_length = {model.context_length}, so that tokens would be left out"
         yield Problem("evaluate.stride", what, evaluate.stride, f"at most {model.context_length}")
     data = sections.get("data")
-    level = ("bytes", "bytepair")
-    if data and tokenizer and data.hygiene.invalid_utf8 == "keep" and tokenizer.kind not in level:
+    if data and tokenizer and data.hygiene.invalid_utf8 == "keep" and tokenizer.kind not in BYTE_LEVEL:
         what = f"keeps bytes that tokenizer.kind = {tokenizer.kind} cannot read"
-        yield Problem(
-            "data.hygiene.invalid_utf8", what, "keep", "refuse or repair, or kind bytes or bytepair"
-        )
-    sized = tokenizer and tokenizer.kind in ("bytepair", "huggingface")
+        want = f"refuse or repair, or kind {' or '.join(BYTE_LEVEL)}"
+        yield Problem("data.hygiene.invalid_utf8", what, "keep", want)
+    sized = tokenizer and tokenizer.kind in SIZED
     if sample and tokenizer and sized and (sample.top_k or 0) > tokenizer.vocab_size:
         what = f"is above tokenizer.vocab_size = {tokenizer.vocab_size}"
         yield Problem("sample.top_k", what, sample.top_k, f"at most {tokenizer.vocab_size}, or null")

@@ -11,7 +11,7 @@ from reprolm.data.shards import ACCOUNT, Tokens
 from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.store import MANIFEST, manifest, read_json
 from reprolm.tokenizers.character import CharacterTokenizer
-from reprolm.tokenizers.config import BYTES, TokenizerConfig
+from reprolm.tokenizers.config import SIZED, TokenizerConfig
 from reprolm.tokenizers.interface import Tokenizer
 from reprolm.tokenizers.load import load
 
@@ -69,23 +69,21 @@ def _fitting(root: Path, params: Mapping[str, Any], config: TokenizerConfig) -> 
         trained = load(root / TOKENIZER)
     except ReprolmError:
         return None
-    by_characters = config.kind == "character"
+    by_characters = config.known_size is None
     same = isinstance(trained, CharacterTokenizer) == by_characters
-    same &= by_characters or trained.vocab_size == _expected(config)[0]
+    same &= by_characters or trained.vocab_size == config.known_size
     same &= (trained.end_of_document is not None) == config.end_of_document
     return trained if same else None
 
 
 def _expected(config: TokenizerConfig) -> tuple[int, str]:
     """The vocabulary's size as parameters alone tell it."""
-    kind: str = config.kind
-    if kind == "character":
+    if config.known_size is None:
         want = "--vocab-size, or a trained tokenizer (65 for the characters of Tiny Shakespeare)"
         what = "has as many entries as the text has characters, which is not known"
-        raise refuse("tokenizer.kind", what, got=kind, want=want, exit=Exit.PARAMETERS)
-    if kind == "bytes":
-        return BYTES + config.end_of_document, "tokenizer.kind: bytes"
-    return config.vocab_size, "tokenizer.vocab_size"
+        raise refuse("tokenizer.kind", what, got=config.kind, want=want, exit=Exit.PARAMETERS)
+    where = "tokenizer.vocab_size" if config.kind in SIZED else f"tokenizer.kind: {config.kind}"
+    return config.known_size, where
 
 
 def _published(directory: Path) -> int | None:

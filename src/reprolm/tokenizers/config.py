@@ -8,6 +8,10 @@ from reprolm.config import Config, rule
 from reprolm.errors import Problem
 
 BYTES = 256
+SIZED = ("bytepair", "huggingface")
+"""The kinds that learn `vocab_size` entries."""
+BYTE_LEVEL = ("bytes", "bytepair")
+"""The kinds that read any bytes, text or not."""
 
 
 class CharacterConfig(Config):
@@ -42,10 +46,17 @@ class TokenizerConfig(Config):
     bytepair: BytePairConfig
     huggingface: HuggingFaceConfig
 
+    @property
+    def known_size(self) -> int | None:
+        """The entries that there will be, where parameters alone tell it: a text has its own characters."""
+        if self.kind == "character":
+            return None
+        return self.vocab_size if self.kind in SIZED else BYTES + self.end_of_document
+
     @rule
     def _room_for_bytes(self) -> Problem | None:
         least = BYTES + self.end_of_document
-        if self.kind not in ("bytepair", "huggingface") or self.vocab_size >= least:
+        if self.kind not in SIZED or self.vocab_size >= least:
             return None
         want = f"at least {least}: 256 bytes" + " and <|endoftext|>" * self.end_of_document
         return Problem("vocab_size", f"is too small for tokenizer.kind {self.kind}", self.vocab_size, want)
