@@ -117,7 +117,7 @@ def dvc_settings() -> Finding:
 
 def busy() -> Finding:
     """Outputs that DVC takes for in use by a process that has ended."""
-    from reprolm.busy import problem
+    from reprolm.rwlock import problem
     from reprolm.tracking.location import root
 
     found = problem(root())

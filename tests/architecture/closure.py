@@ -115,7 +115,8 @@ def sections_read(stage: str) -> set[str]:
 
 def uses_numerics(deps: list[str]) -> bool:
     """Whether a stage computes with the packages whose versions change bits."""
-    return any({"ftfy", "numpy", "regex", "tokenizers", "torch"} & third_party(ROOT / dep) for dep in deps)
+    change_bits = {"ftfy", "numpy", "regex", "safetensors", "tokenizers", "torch"}
+    return any(change_bits & third_party(ROOT / dep) for dep in deps)
 
 
 def all_code_deps(stage: str) -> list[str]:

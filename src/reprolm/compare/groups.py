@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 
 from reprolm.compare.circumstances import ABSENT, apart, circumstances
 from reprolm.compare.runs import Compared
-from reprolm.sweep.cells import short_names
+from reprolm.names import short_names
 from reprolm.tracking.runs import FINISHED
 
 SEED = "seed"

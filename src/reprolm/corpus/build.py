@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from reprolm.corpus.config import DataConfig
-from reprolm.corpus.copies import Copies
+from reprolm.corpus.division import Division
 from reprolm.corpus.docstrings import Docstrings
 from reprolm.corpus.files import Files
 from reprolm.corpus.hub import HuggingFace
@@ -115,33 +115,33 @@ def build(config: DataConfig, out: Path, root: Path) -> dict[str, Any]:
         if not spool.documents:
             found = config.files.path if config.source == "files" else None
             raise refuse(_parameter(config), "holds no text", got=found, want="at least one document")
-        copies = Copies(config, spool)
+        division = Division(config, spool)
         # before anything is written, but for near copies, which are told with the rest when train is there
         if config.hygiene.near_duplicates != "refuse":
-            _refuse(hygiene, copies)
+            _refuse(hygiene, division)
         writers = {name: SplitWriter(directory, name) for name in SPLITS}
         with writers["train"] as train, writers["validation"] as validation, writers["test"] as test:
             # first all of train: only then it is known what of the others stands there
-            for text in copies.train():
+            for text in division.train():
                 train.add(text)
             train.flush()
-            copies.compare(memoryview(mapped(train.path)))
-            _refuse(hygiene, copies)
-            for split, text in copies.held_out():
+            division.compare(memoryview(mapped(train.path)))
+            _refuse(hygiene, division)
+            for split, text in division.held_out():
                 (train, validation, test)[split].add(text)
         spool.remove()
         splits = {name: writer.account() for name, writer in writers.items()}
-        _refuse_empty(splits, copies.by)
-        account: dict[str, Any] = {"source": config.source, **documents.facts, "split_by": copies.by}
-        account |= {"duplicate_documents": copies.duplicates, "splits": splits}
+        _refuse_empty(splits, division.by)
+        account: dict[str, Any] = {"source": config.source, **documents.facts, "split_by": division.by}
+        account |= {"duplicate_documents": division.duplicates, "splits": splits}
         (directory / ACCOUNT).write_text(json.dumps(account, indent=1) + "\n")
         found_odd = {name: asdict(finding) for name, finding in hygiene.findings.items()}
-        report = {"findings": found_odd, **copies.report()}
+        report = {"findings": found_odd, **division.report()}
         (directory / REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
     metrics = {
-        "documents": copies.documents,
-        "duplicate_documents": copies.duplicates,
-        "near_duplicate_documents": copies.near,
+        "documents": division.documents,
+        "duplicate_documents": division.duplicates,
+        "near_duplicate_documents": division.near,
         "repaired_documents": hygiene.repaired_documents,
     }
     return metrics | _metrics(splits)
@@ -158,9 +158,9 @@ def _parameter(config: DataConfig) -> str:
     }[config.source]
 
 
-def _refuse(hygiene: Hygiene, copies: Copies) -> None:
+def _refuse(hygiene: Hygiene, division: Division) -> None:
     """Refuses what was found, all at once."""
-    if problems := [*hygiene.refused, *copies.refused]:
+    if problems := [*hygiene.refused, *division.refused]:
         raise ReprolmError(problems, Exit.DATA)
 
 

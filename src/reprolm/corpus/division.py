@@ -20,7 +20,7 @@ Stretch = tuple[int, int, memoryview]
 """The number of a document as in the source, its split (0 train, 1 validation, 2 test), its text there."""
 
 
-class Copies:
+class Division:
     """What goes to which split, what is left out there, and what is reported of it."""
 
     def __init__(self, config: DataConfig, spool: Spool) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reprolm import busy
+from reprolm import rwlock
 from reprolm.errors import Exit, ReprolmError
 
 
@@ -32,25 +32,25 @@ def listed(root: Path, pid: int) -> Path:
 
 def test_what_a_process_that_has_ended_held_is_freed_and_the_rest_is_not(tmp_path: Path, zombie: int) -> None:
     path = listed(tmp_path, zombie)
-    assert str(zombie) in busy.problem(tmp_path)
-    busy.unlock(tmp_path)
-    assert busy.problem(tmp_path) == ""
+    assert str(zombie) in rwlock.problem(tmp_path)
+    rwlock.unlock(tmp_path)
+    assert rwlock.problem(tmp_path) == ""
     mine = {"pid": os.getpid(), "cmd": "dvc repro"}
     assert json.loads(path.read_text()) == {"write": {"/b": mine}, "read": {"/d": [mine]}}
 
 
 def test_a_process_that_works_is_no_problem(tmp_path: Path) -> None:
     listed(tmp_path, os.getpid())
-    assert busy.problem(tmp_path) == ""
+    assert rwlock.problem(tmp_path) == ""
 
 
 def test_a_list_that_was_cut_is_removed(tmp_path: Path) -> None:
     path = listed(tmp_path, os.getpid())
     path.write_text("{")
-    assert "cannot be read" in busy.problem(tmp_path)
-    busy.unlock(tmp_path)
+    assert "cannot be read" in rwlock.problem(tmp_path)
+    rwlock.unlock(tmp_path)
     assert not path.exists()
-    assert busy.problem(tmp_path) == ""
+    assert rwlock.problem(tmp_path) == ""
 
 
 def test_a_list_that_was_cut_stays_while_dvc_works(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_list_that_was_cut_stays_while_dvc_works(tmp_path: Path) -> None:
     program.write_text("input()")
     with subprocess.Popen([sys.executable, program], cwd=tmp_path, stdin=subprocess.PIPE) as working:
         with pytest.raises(ReprolmError, match=f"process {working.pid}") as caught:
-            busy.unlock(tmp_path)
+            rwlock.unlock(tmp_path)
         working.terminate()
     assert caught.value.exit is Exit.LOCKED
     assert path.exists()
@@ -71,6 +71,6 @@ def test_dvc_goes_on_with_the_list_that_is_left(tmp_path: Path, zombie: int) -> 
     from dvc.fs import localfs
 
     path = listed(tmp_path, zombie)
-    busy.unlock(tmp_path)
+    rwlock.unlock(tmp_path)
     with rwlock.rwlock(str(path.parent), localfs, "dvc repro", ["/e"], ["/a"], hardlink=False):
         assert json.loads(path.read_text())["write"]["/a"]["pid"] == os.getpid()
