@@ -34,7 +34,7 @@ def one_run(root: Path) -> str:
     from reprolm.tracking.charts import CURVES
     from reprolm.tracking.destination import connect
     from reprolm.tracking.lineage import lineage
-    from reprolm.tracking.pipeline import STEPS
+    from reprolm.tracking.pipeline import STAGES
     from reprolm.tracking.shown import SCALARS
 
     to, at = connect(root), 1_790_000_000_000
@@ -42,7 +42,9 @@ def one_run(root: Path) -> str:
     params = [Param(name, str(value)) for name, value in acting(read_params(ROOT / "params.yaml")).items()]
     for start in range(0, len(params), 100):
         client.log_batch(run, params=params[start : start + 100])
-    stages = {f"stage.{name}": "ran" for name in STEPS} | {f"stage.{name}.digest": "d" * 64 for name in STEPS}
+    stages = {f"stage.{name}": "ran" for name in STAGES} | {
+        f"stage.{name}.digest": "d" * 64 for name in STAGES
+    }
     tags = (
         lineage()[0] | stages | {"mlflow.note.content": "words " * 50, "changed": "train.learning_rate=0.1"}
     )

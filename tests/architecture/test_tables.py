@@ -1,8 +1,8 @@
 """The tables in the code that say what dvc.yaml says."""
 
-from reprolm.report.inputs import STAGES
+from reprolm.report.inputs import MEASURED
 from reprolm.report.lineage import OUTPUTS
-from reprolm.tracking.pipeline import CLOSING, CURVE, STEPS
+from reprolm.tracking.pipeline import CLOSING, CURVE, STAGES
 from tests.architecture.closure import pipeline
 
 PIPELINE = pipeline()["stages"]
@@ -28,26 +28,26 @@ def upstream(stage: str) -> set[str]:
 
 
 def test_every_stage_but_the_check_is_recorded_in_the_order_of_the_pipeline() -> None:
-    assert list(STEPS) == RECORDED
+    assert list(STAGES) == RECORDED
     assert RECORDED[-1] == CLOSING
 
 
 def test_the_stages_before_a_stage_are_those_that_it_waits_for() -> None:
-    for name, step in STEPS.items():
-        assert set(step.after) == upstream(name), name
+    for name, entry in STAGES.items():
+        assert set(entry.after) == upstream(name), name
 
 
 def test_outputs_numbers_and_curve_lie_where_the_pipeline_writes_them() -> None:
-    for name, step in STEPS.items():
+    for name, entry in STAGES.items():
         stage = PIPELINE[name]
         if name != CLOSING:
-            assert str(step.output) == paths(stage["outs"])[0]  # what others are made from comes first
-            assert [str(step.metrics)] == paths(stage["metrics"])
+            assert str(entry.output) == paths(stage["outs"])[0]  # what others are made from comes first
+            assert [str(entry.metrics)] == paths(stage["metrics"])
     assert str(CURVE) in paths(PIPELINE["train"]["plots"])
 
 
 def test_the_page_and_its_lineage_show_every_stage_that_publishes() -> None:
-    assert list(STAGES) == RECORDED[:-1]
+    assert list(MEASURED) == RECORDED[:-1]
     assert [(each.stage, each.path) for each in OUTPUTS] == [
-        (name, str(STEPS[name].output)) for name in RECORDED[:-1]
+        (name, str(STAGES[name].output)) for name in RECORDED[:-1]
     ]

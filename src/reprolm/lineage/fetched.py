@@ -8,7 +8,7 @@ from reprolm.lineage.claims import MD5, listed
 from reprolm.lineage.deep import cache_of
 from reprolm.lineage.runs import Found
 from reprolm.store import directory_digest, verified
-from reprolm.tracking.pipeline import STEPS, stages_of
+from reprolm.tracking.pipeline import STAGES, stages_of
 from reprolm.tracking.record import KEPT_LOCK
 
 
@@ -18,7 +18,7 @@ def fetched(root: Path, run: Found, stage: str, folder: Path) -> Path:
     Raises:
         ReprolmError: the run names none (exit 66), or neither workspace nor cache has it (66).
     """
-    output, wanted = STEPS[stage].output, run.digests().get(stage)
+    output, wanted = STAGES[stage].output, run.digests().get(stage)
     if output is None or wanted is None:
         raise refuse(f"run {run.name}", f"names nothing that {stage} made", exit=Exit.MISSING)
     try:

@@ -10,7 +10,7 @@ from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.lineage import clone, environment, text
 from reprolm.lineage.runs import Found, found
 from reprolm.store import directory_digest, verified
-from reprolm.tracking.pipeline import STEPS, stages_of
+from reprolm.tracking.pipeline import STAGES, stages_of
 from reprolm.tracking.record import KEPT_LOCK, RECREATES
 from reprolm.tracking.runs import SHORT
 
@@ -90,7 +90,7 @@ def links(run: Found, workspace: Path) -> list[Link]:
     """What the stages of a run made then, beside what lies in a workspace now, in the pipeline's order."""
     made = []
     for stage, then in run.digests().items():
-        output = STEPS[stage].output
+        output = STAGES[stage].output
         if output is None:
             continue
         try:

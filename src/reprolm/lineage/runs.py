@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reprolm.tracking.destination import Destination, asking, connect
-from reprolm.tracking.pipeline import STEPS
+from reprolm.tracking.pipeline import STAGES
 from reprolm.tracking.runs import SHORT, the
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Found:
     def digests(self) -> dict[str, str]:
         """The digest of what each stage made, by stage, as far as the run tells."""
         tags = self.tags
-        return {name: tags[f"stage.{name}.digest"] for name in STEPS if f"stage.{name}.digest" in tags}
+        return {name: tags[f"stage.{name}.digest"] for name in STAGES if f"stage.{name}.digest" in tags}
 
     def file(self, path: Path) -> bytes | None:
         """A file of the run; None where it has none of that name."""

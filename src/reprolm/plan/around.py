@@ -8,13 +8,13 @@ from typing import Any
 
 from reprolm.journal import read
 from reprolm.tracking.location import executions
-from reprolm.tracking.pipeline import CLOSING, STEPS
+from reprolm.tracking.pipeline import CLOSING, STAGES
 from reprolm.tracking.record import JOURNAL
 
 STATED_SECONDS = 30.0
 """That of a small model on two cores."""
 NEWEST = 5
-BEFORE = STEPS["train"].after
+BEFORE = STAGES["train"].after
 """What makes the data, which experiments share."""
 
 
@@ -56,6 +56,6 @@ def _seconds(records: Sequence[Mapping[str, Any]]) -> Iterator[float]:
     fit = next((each["fit_seconds"] for each in numbers if "fit_seconds" in each), None)
     # a damaged line is passed over, the first one too
     opened = next((record for record in records if record["kind"] == "opened"), None)
-    if opened and fit is not None and set(STEPS) - set(BEFORE) <= set(ended):
+    if opened and fit is not None and set(STAGES) - set(BEFORE) <= set(ended):
         data = max((ended[stage] for stage in BEFORE if stage in ended), default=opened["at"]) - opened["at"]
         yield (ended[CLOSING] - data) / 1000 - opened["execution"]["started"] - fit

@@ -17,7 +17,7 @@ from reprolm.store import MANIFEST, read_json, verified
 Floats = npt.NDArray[np.float64]
 Columns = dict[str, Floats]
 
-STAGES = ("download", "train_tokenizer", "encode", "train", "evaluate", "sample")
+MEASURED = ("download", "train_tokenizer", "encode", "train", "evaluate", "sample")
 CURVES = "plots/train.csv"
 EVALUATION = "reports/evaluate"
 BY_POSITION = f"{EVALUATION}/by_position.csv"
@@ -68,7 +68,7 @@ def gather(root: Path) -> Inputs:
     Raises:
         ReprolmError: a file is there but is not what its stage writes (exit 76).
     """
-    metrics = {stage: _mapping(root / f"metrics/{stage}.json") for stage in STAGES}
+    metrics = {stage: _mapping(root / f"metrics/{stage}.json") for stage in MEASURED}
     for published in (EVALUATION, SAMPLES, RECORD):
         if (root / published / MANIFEST).is_file():
             verified(root / published)

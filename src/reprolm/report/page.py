@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 
 from reprolm.report import figures, lineage, rates, tables
-from reprolm.report.inputs import BY_POSITION, CURVES, RECORD, SAMPLES, STAGES, Inputs, Sample, gather
+from reprolm.report.inputs import BY_POSITION, CURVES, MEASURED, RECORD, SAMPLES, Inputs, Sample, gather
 from reprolm.store import publish_file
 
 MOST_SAMPLES = 24
@@ -82,7 +82,7 @@ def render(params: Mapping[str, Any], root: Path) -> str:
         ranks=figures.ranks(found.ranks),
         bars=bars(found),
         split=_split(found),
-        numbers={stage: _tables(stage, found) for stage in STAGES},
+        numbers={stage: _tables(stage, found) for stage in MEASURED},
         samples=shown,
         samples_left_out=len(found.samples) - len(shown),
         settings=common,

@@ -10,7 +10,7 @@ from reprolm.errors import LINE, Exit
 from reprolm.journal import read
 from reprolm.sweep.queue import Entry, Queue, State
 from reprolm.tracking.location import executions
-from reprolm.tracking.pipeline import STEPS
+from reprolm.tracking.pipeline import STAGES
 from reprolm.tracking.record import JOURNAL
 
 MISSED_SECONDS = 20.0
@@ -167,7 +167,7 @@ def doing(row: Row, steps: int | None) -> str:
     if row.state is State.FINISHED:
         quality = progress.numbers.get(QUALITY)
         return "" if quality is None else f"{quality:.4f} bits per byte"
-    if row.state is State.QUEUED or progress.stage not in STEPS:
+    if row.state is State.QUEUED or progress.stage not in STAGES:
         return ""
     if progress.stage != "train":
         return progress.stage

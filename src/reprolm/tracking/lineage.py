@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reprolm.store import digest, file_sha256
 from reprolm.tracking import git
-from reprolm.tracking.pipeline import CLOSING, PIPELINE, STEPS, stages_of
+from reprolm.tracking.pipeline import CLOSING, PIPELINE, STAGES, stages_of
 
 FILES = {
     "params.yaml": "digest.params.yaml",
@@ -23,7 +23,7 @@ PACKAGES = (*NUMERIC[1:], "dvc", "mlflow")
 WRITTEN = ("dvc.lock", "metrics", "plots")
 # new files that git does not know yet belong to the source only where code lies
 CODE = ("src", "stages")
-COMPUTING = [name for name in STEPS if name != CLOSING]
+COMPUTING = [name for name in STAGES if name != CLOSING]
 MOST_NEW_FILES = 100
 MOST_PATCH_BYTES = 10_000_000
 LEFT_OUT = "git.dirty_left_out"

@@ -143,7 +143,7 @@ class Mirror:
     def _parts(self) -> Iterator[tuple[list[dict[str, Any]], int]]:
         """What is there now, in pieces, each with the byte at which it ends.
 
-        What a fast training writes meanwhile is for the next look: one by one its points would keep a core busy.
+        What a fast training writes meanwhile waits for the next look: one by one its points keep a core busy.
         """
         many = MOST_RECORDS_A_TIME
         while many == MOST_RECORDS_A_TIME:

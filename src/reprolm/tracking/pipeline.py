@@ -14,7 +14,7 @@ CLOSING = "report"
 
 
 @dataclass(frozen=True)
-class Step:
+class PipelineStage:
     """A stage: `output` is the directory it publishes, `after` the stages that ended before it starts."""
 
     name: str
@@ -30,16 +30,16 @@ class Step:
 # `check` makes nothing and is not here: parameters that it refuses leave no run behind
 _BEFORE_MODEL = ("download", "train_tokenizer", "encode")
 _BEFORE_LOOKS = (*_BEFORE_MODEL, "train")
-STEPS = {
-    step.name: step
-    for step in (
-        Step("download", Path("data/corpus"), ()),
-        Step("train_tokenizer", Path("data/tokenizer"), _BEFORE_MODEL[:1]),
-        Step("encode", Path("data/tokens"), _BEFORE_MODEL[:2]),
-        Step("train", Path("models/model"), _BEFORE_MODEL),
-        Step("evaluate", Path("reports/evaluate"), _BEFORE_LOOKS),
-        Step("sample", Path("reports/samples"), _BEFORE_LOOKS),
-        Step(CLOSING, None, (*_BEFORE_LOOKS, "evaluate", "sample")),
+STAGES = {
+    stage.name: stage
+    for stage in (
+        PipelineStage("download", Path("data/corpus"), ()),
+        PipelineStage("train_tokenizer", Path("data/tokenizer"), _BEFORE_MODEL[:1]),
+        PipelineStage("encode", Path("data/tokens"), _BEFORE_MODEL[:2]),
+        PipelineStage("train", Path("models/model"), _BEFORE_MODEL),
+        PipelineStage("evaluate", Path("reports/evaluate"), _BEFORE_LOOKS),
+        PipelineStage("sample", Path("reports/samples"), _BEFORE_LOOKS),
+        PipelineStage(CLOSING, None, (*_BEFORE_LOOKS, "evaluate", "sample")),
     )
 }
 

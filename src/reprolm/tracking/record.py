@@ -25,7 +25,7 @@ from reprolm.tracking.datasets import CORPUS, splits
 from reprolm.tracking.identity import Execution
 from reprolm.tracking.lineage import lineage
 from reprolm.tracking.location import executions
-from reprolm.tracking.pipeline import CURVE, LOCK, STEPS, stages_of
+from reprolm.tracking.pipeline import CURVE, LOCK, STAGES, stages_of
 
 JOURNAL = "journal.jsonl"
 FILES = "files"
@@ -110,7 +110,7 @@ class Record:
         if opening and patch:
             self._safely(lambda: self._keep("file", self.stage, PATCH, patch))
         known = {record.get("stage") for record in before if record["kind"] in ("started", "cached")}
-        for name in STEPS[self.stage].after:
+        for name in STAGES[self.stage].after:
             if name not in known:
                 self._safely(partial(self._add_cached, name))
         self.add("started", pid=os.getpid(), born=psutil.Process().create_time())
@@ -149,20 +149,20 @@ class Record:
 
     def _add_cached(self, name: str) -> None:
         """What a stage that DVC skipped made when it last ran, from its tracked files."""
-        step = STEPS[name]
-        if not step.metrics.is_file():
+        entry = STAGES[name]
+        if not entry.metrics.is_file():
             return
         digests = {}
         try:
-            if step.output is not None:
-                digests[step.output.name] = directory_digest(step.output)
+            if entry.output is not None:
+                digests[entry.output.name] = directory_digest(entry.output)
         except ReprolmError as error:
             # whoever reads the output refuses it; the numbers of the stage stand nevertheless
             print(f"tracking: {error}", file=sys.stderr)
-        numbers = read_json(step.metrics)
+        numbers = read_json(entry.metrics)
         self._append("cached", stage=name, numbers=numbers, outputs=digests)
-        self._keep("file", name, step.metrics, step.metrics.read_bytes())
-        if digests and step.output == CORPUS:
+        self._keep("file", name, entry.metrics, entry.metrics.read_bytes())
+        if digests and entry.output == CORPUS:
             for data in splits(flattened(self._params, ".")["data.source"], digests[CORPUS.name]):
                 self._append("dataset", stage=name, **data)
         if name == "train" and CURVE.is_file():

@@ -1,6 +1,6 @@
 """What a run shows in MLflow: numbers that fit a row, points that keep a page quick."""
 
-from reprolm.tracking.pipeline import STEPS
+from reprolm.tracking.pipeline import STAGES
 
 MOST_SCALARS = 40
 MOST_POINTS = 2000
@@ -22,7 +22,7 @@ _NUMBERS = {
 }  # fmt: skip
 SECONDS = "seconds"
 
-SCALARS = frozenset(f"{stage}/{key}" for stage in STEPS for key in (*_NUMBERS.get(stage, ()), SECONDS))
+SCALARS = frozenset(f"{stage}/{key}" for stage in STAGES for key in (*_NUMBERS.get(stage, ()), SECONDS))
 """The numbers beside the curves; the others stand in the run's files, timings in the journal."""
 
 HEADLINES = {

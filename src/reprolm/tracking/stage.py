@@ -14,7 +14,7 @@ from reprolm.store import publish_json
 from reprolm.tracking import planned, shipper
 from reprolm.tracking.lifetime import die_with_parent
 from reprolm.tracking.location import checkpoints, root
-from reprolm.tracking.pipeline import CLOSING, STEPS
+from reprolm.tracking.pipeline import CLOSING, STAGES
 from reprolm.tracking.prompts import require_writable
 from reprolm.tracking.record import Record, milliseconds
 from reprolm.tracking.shown import LAST_LINE
@@ -32,7 +32,7 @@ class Stage:
         self.root = root()
         self.checkpoints = checkpoints(self.root)
         # of several processes that train together the first records
-        records = name in STEPS and place().rank == 0
+        records = name in STAGES and place().rank == 0
         self._record = Record(self.root, name, self._params) if records else None
         self._numbers: Mapping[str, Any] = {}
         self._watched = self._record.directory if self._record is not None and shipper.wanted() else None
@@ -72,10 +72,10 @@ class Stage:
 
     def metrics(self, numbers: Mapping[str, Any]) -> None:
         """Publishes the deterministic numbers of this stage as `metrics/<stage>.json`, which git tracks."""
-        publish_json(STEPS[self.name].metrics, numbers)
+        publish_json(STAGES[self.name].metrics, numbers)
         self._numbers = numbers
         self._add("numbers", numbers=numbers)
-        self.artifact(STEPS[self.name].metrics, "metrics")
+        self.artifact(STAGES[self.name].metrics, "metrics")
 
     def timings(self, numbers: Mapping[str, float]) -> None:
         """Records numbers that differ each time; a run shows those that `shown` lists."""
