@@ -38,6 +38,8 @@ class Step:
 
     def __init__(self, run: Run, model: Transformer, optimizers: list[torch.optim.Optimizer]) -> None:
         self.run, self.model, self.optimizers = run, model, optimizers
+        # to walk through all modules for them takes a hundredth of a small model's step
+        self._weights = list(model.parameters())
         self._sharded = run.world.size > 1 and run.train.sharding == "fsdp"
         model.recompute = run.train.activation_checkpointing
         self._nats = self._nats_in_chunks if run.train.loss == "chunked" else self._nats_of_torch
@@ -84,14 +86,15 @@ class Step:
                 if not out_of_memory(error):
                     raise
                 self._go_on_smaller(error)
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        gradients = [weight.grad for weight in self._weights if weight.grad is not None]
         # FSDP sums gradients while they are made
         self.run.world.add([*told.values(), *(() if self._sharded else gradients)])
         return told
 
     def _accumulated(self, step: int) -> dict[str, Tensor]:
         batch = self.batches.rows(step, self.rows.start, self.rows.stop)
-        self.model.train()
+        if not self.model.training:
+            self.model.train()
         parts: list[dict[str, Tensor]] = []
         firsts = range(0, len(self.rows), self.micro_batch_size)
         for index, first in enumerate(firsts, self.run.world.rank * len(firsts)):
@@ -109,18 +112,17 @@ class Step:
             return told
         size = -(-len(rows) // self.threads.count)
         shares = [rows[first : first + size] for first in range(0, len(rows), size)]
-        parameters = [p for p in self.model.parameters() if p.requires_grad]
 
         def gradient(share: range) -> tuple[Sequence[Tensor | None], dict[str, Tensor]]:
             objective, told = self._objective(batch, share)
-            return torch.autograd.grad(objective, parameters, allow_unused=True), told
+            return torch.autograd.grad(objective, self._weights, allow_unused=True), told
 
         found = self.threads.map(gradient, shares)
         # in the order of the shares, not in that in which they end: so sums have the same bits
         for gradients, _ in found:
-            for parameter, part in zip(parameters, gradients, strict=True):
+            for weight, part in zip(self._weights, gradients, strict=True):
                 if part is not None:
-                    parameter.grad = part if parameter.grad is None else parameter.grad + part
+                    weight.grad = part if weight.grad is None else weight.grad + part
         return _summed([told for _, told in found])
 
     def _objective(self, batch: Batch, chosen: range) -> tuple[Tensor, dict[str, Tensor]]:
@@ -154,11 +156,10 @@ class Step:
     def optim_step(self, step: int) -> Tensor:
         """Clips and applies the gradients; returns their norm before clipping."""
         config, scale = self.run.train, self.precision.scale
-        parameters = list(self.model.parameters())
         if scale is not None:
-            scale.unscale(parameters)
+            scale.unscale(self._weights)
         limit = config.max_grad_norm if config.max_grad_norm is not None else math.inf
-        norm, self.norms = clip(parameters, limit)
+        norm, self.norms = clip(self._weights, limit)
         set_share(self.optimizers, self.schedule.share(step))
         overflowed = scale is not None and not math.isfinite(norm)
         for optimizer in self.optimizers:
