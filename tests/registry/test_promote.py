@@ -14,9 +14,9 @@ from reprolm.errors import Exit, ReprolmError
 from reprolm.lineage.runs import found
 from reprolm.lineage.tree import versions
 from reprolm.registry.promote import NAME, REQUIRED, promote
-from reprolm.store import directory_digest
+from reprolm.store import directory_digest, publish_directory
 from reprolm.tokenizers.raw import BytesTokenizer
-from reprolm.tracking.datasets import splits
+from reprolm.tracking.datasets import CONTEXTS, splits
 from reprolm.tracking.destination import Destination, uri
 from reprolm.tracking.shipper import sync
 from tests.architecture.closure import PACKAGE, closure, pipeline, third_party
@@ -34,7 +34,7 @@ def recorded(root: Path) -> str:
         written.start(stage)
         written.add("outputs", stage=stage, outputs={"o": directory_digest(root / path)})
         written.end(stage)
-    for data in splits("files", "ab" * 32):
+    for data in splits("files"):
         written.add("dataset", stage="download", **data)
     written.add("numbers", stage="train", numbers={"best_validation_loss": 2.5, "best_step": 40})
     written.add("numbers", stage="evaluate", numbers={"bits_per_byte": 1.5})
@@ -44,6 +44,9 @@ def recorded(root: Path) -> str:
 
 @pytest.fixture
 def root(repository: Path, to: Destination, monkeypatch: pytest.MonkeyPatch) -> Path:
+    with publish_directory(repository / "data" / "corpus") as out:
+        for split in CONTEXTS:
+            (out / f"{split}.txt").write_text(f"text to {split}")
     publish(repository, BytesTokenizer.train([], tokenizer_config(kind="bytes")))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri(repository))
     monkeypatch.chdir(repository)
