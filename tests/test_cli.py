@@ -96,6 +96,13 @@ def test_a_command_in_a_folder_that_is_no_repository_is_refused_and_writes_nothi
     assert not list(tmp_path.iterdir())
 
 
+def test_where_nothing_has_been_run_yet_that_is_all_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    done = reprolm("lineage", "latest", cwd=tmp_path)
+    said = "run: is not known: nothing has been run yet (got latest; want dvc repro first)"
+    assert (done.returncode, done.stderr) == (66, f"reprolm: error: {said}\n")
+
+
 @pytest.mark.parametrize("words", ["compare a b", "lineage latest"])
 def test_a_folder_is_no_page(tmp_path: Path, words: str) -> None:
     (tmp_path / ".dvc").mkdir()

@@ -6,6 +6,7 @@ The store is `MLFLOW_TRACKING_URI`, else `mlflow.db` in the original repository;
 
 import contextlib
 import importlib.util
+import logging
 import os
 import re
 import sqlite3
@@ -159,6 +160,8 @@ def reach(root: Path) -> Destination:
     os.environ |= ENVIRONMENT | os.environ
     from mlflow import MlflowClient
 
+    # it tells of each table that it makes in a new store
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
     address = uri(root)
     with _first_use(address):
         client = MlflowClient(tracking_uri=address)
