@@ -106,6 +106,9 @@ def _registered(root: Path, run: Found, name: str, artifacts: dict[str, str], di
     import mlflow
     from mlflow.models import Model
 
+    files = sum(path.is_file() for path in Path(reprolm.__file__).parent.rglob("*.py"))
+    # one by one: a server that asks for a password may take minutes
+    print(f"promote: sends the model and {files} files of its code to {redacted(uri(root))}", flush=True)
     tags = {tag: run.tags[tag] for tag in KEPT_TAGS if tag in run.tags}
     tags |= {DIGEST: digest, "digest.tokenizer": run.digests().get(SOURCES["tokenizer"], "")}
     # created here, as MLflow itself would take the experiment from what is set for the whole process
