@@ -1,5 +1,6 @@
 """A step of training, however it is computed."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from reprolm.train.loop import Trainer
 from reprolm.train.precision import LossScale
 from reprolm.train.step import Step, shares
 from tests.settings import raw
-from tests.train.runs import Memory, finished, run
+from tests.train.runs import CrashError, Memory, crash, finished, published, run
 
 
 def trained(tmp_path: Path, name: str, steps: int = 12, **changes: Any) -> tuple[Trainer, list[float]]:
@@ -223,6 +224,27 @@ def test_whatever_a_step_is_made_of_it_resumes_to_the_bit(
     assert finished(config, tmp_path / "b", tmp_path / "out-b") == whole
 
 
+def test_the_loss_scale_is_that_of_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # so high that the first steps overflow: one that began from it again would leave others out
+    monkeypatch.setattr("reprolm.train.precision.FIRST_SCALE", 2.0**24)
+    config = run(tmp_path, precision="float16")
+    trainer = Trainer(config, tmp_path / "a", Memory())
+    trainer.fit()
+    whole = published(trainer, tmp_path / "out-a")
+    with pytest.raises(CrashError):
+        Trainer(config, tmp_path / "b", Memory(8, crash)).fit()
+
+    resumed = Trainer(config, tmp_path / "b", Memory())
+    assert resumed.state.step == 6
+    resumed.fit()
+    assert resumed.step.precision.scale == trainer.step.precision.scale
+    assert published(resumed, tmp_path / "out-b") == whole
+    scale = trainer.step.precision.scale
+    assert scale is not None
+    assert scale.scale < 2.0**24
+    assert 0 < scale.clean_steps < 12
+
+
 class Hungry(Step):
     """Has memory for two sequences."""
 
@@ -264,6 +286,48 @@ def test_where_it_may_halve_it_goes_on_with_the_same_tokens_a_step(
     monkeypatch.undo()
     whole, _ = trained(tmp_path, "whole", batch_size=8, micro_batch_size=2)
     assert distance(whole, trainer) == 0.0
+
+
+def test_what_memory_has_halved_stays_so_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = run(tmp_path, batch_size=8, threads=4, on_out_of_memory="halve")
+    with monkeypatch.context() as patched:
+        patched.setattr("reprolm.train.loop.Step", Hungry)
+        whole = finished(config, tmp_path / "a", tmp_path / "out-a")
+        with pytest.raises(CrashError):
+            Trainer(config, tmp_path / "b", Memory(8, crash)).fit()
+    # there would be memory for eight now
+    trainer = Trainer(config, tmp_path / "b", Memory())
+    assert (trainer.step.micro_batch_size, trainer.step.threads.count) == (2, 2)
+    trainer.fit()
+    assert published(trainer, tmp_path / "out-b") == whole
+
+
+@pytest.mark.parametrize(("size", "count"), [(4, 4), (2, 2), (1, 1)])
+def test_smaller_parts_have_as_many_threads_as_they_have_shares(
+    tmp_path: Path, size: int, count: int
+) -> None:
+    step = Trainer(run(tmp_path, batch_size=8, threads=4), tmp_path / "a", Memory()).step
+    step.halve(size)
+    assert step.threads.count == shares(step.run, size) == count
+
+
+def test_a_compiled_model_trains_as_one_that_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[Any] = []
+
+    def traced(graph: Any, _: Any) -> Any:
+        compiled.append(graph)
+        return graph.forward
+
+    # the graphs are run as they were found: a backend that makes kernels takes a minute
+    monkeypatch.setattr("torch.compile", functools.partial(torch.compile, backend=traced))
+    _, losses = trained(tmp_path, "plain")
+    assert not compiled
+    trainer, others = trained(tmp_path, "compiled", compile=True, threads=2)
+    assert compiled
+    assert others == losses
+    assert trainer.step.threads.count == 1
 
 
 def test_another_error_is_not_taken_for_lack_of_memory(
