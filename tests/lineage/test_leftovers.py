@@ -14,7 +14,7 @@ def training(root: Path, key: str, step: int, **fingerprint: str) -> Path:
     directory = root / ".reprolm" / "checkpoints" / key
     (directory / f"step-{step}").mkdir(parents=True)
     (directory / f"step-{step}" / "weights").write_bytes(bytes(step * 1000))
-    publish_json(directory / "fingerprint.json", fingerprint)
+    publish_json(directory / "key.json", {"fingerprint": fingerprint})
     return directory
 
 
@@ -25,7 +25,7 @@ def test_they_are_named_with_step_and_size_and_those_of_another_environment_with
     first, second = leftovers(tmp_path)
     assert str(second) == "aa: step 5, 0.0 MB"
     assert str(first) == "bb: step 9, 0.0 MB, of torch 1.0.0: is never resumed here"
-    assert second.bytes == 5000 + (second.directory / "fingerprint.json").stat().st_size
+    assert second.bytes == 5000 + (second.directory / "key.json").stat().st_size
 
 
 def test_only_what_no_process_is_at_is_removed_and_only_if_that_is_asked_for(
@@ -41,5 +41,5 @@ def test_only_what_no_process_is_at_is_removed_and_only_if_that_is_asked_for(
 
 def test_a_fingerprint_that_cannot_be_read_is_no_reason(tmp_path: Path) -> None:
     directory = training(tmp_path, "aa", 5)
-    (directory / "fingerprint.json").write_text(json.dumps({"torch": "1"})[:-1])
+    (directory / "key.json").write_text(json.dumps({"torch": "1"})[:-1])
     assert [each.other for each in leftovers(tmp_path)] == [()]

@@ -8,7 +8,7 @@ from reprolm.errors import ReprolmError
 from reprolm.store import locked, prune, read_json
 from reprolm.tracking.lineage import NUMERIC, lineage_of_machine
 from reprolm.tracking.location import checkpoints
-from reprolm.train.finished import FINGERPRINT
+from reprolm.train.begun import KEY
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Leftover:
 def _other(directory: Path) -> tuple[str, ...]:
     """The versions in a fingerprint that are not those of this environment."""
     try:
-        known = read_json(directory / FINGERPRINT)
+        known = read_json(directory / KEY)["fingerprint"]
     except ReprolmError:
         return ()
     here = lineage_of_machine()
