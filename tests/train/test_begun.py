@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,10 @@ def test_nothing_is_said_where_no_other_training_stopped(
     directory = tmp_path / checkpoint_key(other)
     assert not line(tmp_path, parts(), capsys)  # the other had no checkpoint yet
     (directory / "step-000000003").mkdir()
-    assert not line(tmp_path, other, capsys)  # goes on
     assert line(tmp_path, parts(), capsys)
+    third = stopped(tmp_path, 5, parts(threads=3))
+    assert not line(tmp_path, other, capsys)  # goes on
+    shutil.rmtree(third)
     with locked(directory):
         assert not line(tmp_path, parts(), capsys)  # a process is at it
     finished.mark(directory, "digest")
@@ -102,10 +105,12 @@ def test_nothing_is_said_where_no_other_training_stopped(
 def test_of_several_the_most_similar_is_named_and_of_those_the_furthest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stopped(tmp_path, 900, parts(threads=4, data="other"))
-    stopped(tmp_path, 7, parts(threads=4))
-    stopped(tmp_path, 8, parts(threads=3))
-    assert line(tmp_path, parts(), capsys) == f"{BEGAN}8 had another threads (3, now 2)"
+    for name, steps in (("one", (8, 7)), ("two", (7, 8))):
+        stopped(tmp_path / name, 900, parts(threads=4, data="other"))
+        for threads, step in zip((4, 3), steps, strict=True):
+            stopped(tmp_path / name, step, parts(threads=threads))
+    assert line(tmp_path / "one", parts(), capsys) == f"{BEGAN}8 had another threads (4, now 2)"
+    assert line(tmp_path / "two", parts(), capsys) == f"{BEGAN}8 had another threads (3, now 2)"
 
 
 def test_what_is_kept_makes_the_key_and_is_what_params_yaml_says(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def _flat(parts: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _why_anew(directory: Path, parts: dict[str, Any]) -> str:
     """The line that tells how this training differs from the most similar one that nobody has finished."""
     found = []
-    for path in directory.parent.glob(f"[!.]*/{KEY}"):
+    for path in sorted(directory.parent.glob(f"[!.]*/{KEY}")):
         step = last_step(path.parent)
         if path.parent == directory or not step or (path.parent / MARK).exists():
             continue
