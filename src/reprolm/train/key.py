@@ -54,7 +54,7 @@ def parts_of_params(params: Mapping[str, Any], data: str, fingerprint: dict[str,
         ReprolmError: one line for each thing that is wrong with the two sections (exit 2).
     """
     model, train = section(params, "model", ModelConfig), section(params, "train", TrainConfig)
-    return key_parts(model, train, params["seed"], data, fingerprint)
+    return key_parts(model, train, params.get("seed", 0), data, fingerprint)
 
 
 def checkpoint_key(parts: dict[str, Any]) -> str:
