@@ -232,8 +232,6 @@ def curves(bench: Bench, raw: Mapping[str, Any]) -> None:
     model = sized(256, 6, 6, 6, 384, 1536)
     found: dict[str, list[float]] = {}
     for precision in ("float32", "bfloat16", "float16"):
-        if bench.on.type == "cpu" and precision == "float16":
-            continue
         trainer = bench.trainer(raw, model, train | {"precision": precision}, 4096, precision)
         losses = []
         for step in range(steps):
@@ -260,12 +258,11 @@ def exact(bench: Bench, raw: Mapping[str, Any]) -> None:
     print("|---|---|---|---|---|")
     model = sized(256, 4, 4, 4, 256, 1024) | {"dropout": 0.1}
     kinds = [("muon", "float32"), ("muon", "bfloat16"), ("adamw", "bfloat16"), ("adamw", "float16")]
-    for optimizer, precision in kinds:
-        if bench.on.type == "cpu" and precision == "float16":
-            continue
+    compiled = [(*kind, False) for kind in kinds] + [("adamw", "bfloat16", True)]
+    for optimizer, precision, compile_ in compiled:
         often = dict.fromkeys(("checkpoint_every_steps", "validate_every_steps", "log_every_steps"), 20)
         train = often | {"batch_size": 16, "steps": 40, "warmup_steps": 5}
-        train |= {"optimizer": optimizer, "precision": precision}
+        train |= {"optimizer": optimizer, "precision": precision, "compile": compile_}
 
         def trained(place: str, steps: int, options: Any = train) -> Trainer:
             trainer = bench.trainer(raw, model, options, 4096, place)
@@ -275,12 +272,12 @@ def exact(bench: Bench, raw: Mapping[str, Any]) -> None:
                     trainer._save()
             return trainer
 
-        name = f"{optimizer}-{precision}"
+        name = f"{optimizer}-{precision}" + "-compiled" * compile_
         once, again = digest(trained(f"{name}-1", 40)), digest(trained(f"{name}-2", 40))
         trained(f"{name}-3", 20)
         resumed = digest(trained(f"{name}-3", 40))
         same = "yes" if once == again == resumed else "**no**"
-        print(f"| {optimizer}, {precision} | {once} | {again} | {resumed} | {same} |", flush=True)
+        print(f"| {name} | {once} | {again} | {resumed} | {same} |", flush=True)
     print()
 
 

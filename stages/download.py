@@ -12,10 +12,9 @@ def main(stage: Stage) -> None:
     from reprolm.corpus.build import build
 
     stage.metrics(build(data, CORPUS, stage.root))
-    digest = directory_digest(CORPUS)
-    for split in splits(data.source, digest):
+    for split in splits(data.source):
         stage.dataset(**split)
-    stage.outputs({"corpus": digest})
+    stage.outputs({"corpus": directory_digest(CORPUS)})
 
 
 if __name__ == "__main__":

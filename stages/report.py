@@ -5,7 +5,7 @@ from pathlib import Path
 import _stage
 from reprolm.params import acting
 from reprolm.report.page import write
-from reprolm.store import MANIFEST, directory_digest
+from reprolm.store import MANIFEST, directory_digest, file_sha256
 from reprolm.tracking.stage import Stage
 from reprolm.train import finished
 
@@ -15,6 +15,7 @@ PAGE, MODEL = Path("reports/index.html"), Path("models/model")
 def main(stage: Stage) -> None:
     write(acting(stage.params()), Path(), PAGE)
     stage.artifact(PAGE, "report")
+    stage.outputs({"page": file_sha256(PAGE)})
     if (MODEL / MANIFEST).is_file():  # DVC runs this stage only after it has recorded the model
         finished.remove(stage.checkpoints, model=directory_digest(MODEL))
 

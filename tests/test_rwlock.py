@@ -67,10 +67,10 @@ def test_a_list_that_was_cut_stays_while_dvc_works(tmp_path: Path) -> None:
 
 
 def test_dvc_goes_on_with_the_list_that_is_left(tmp_path: Path, zombie: int) -> None:
-    rwlock = pytest.importorskip("dvc.rwlock")
+    of_dvc = pytest.importorskip("dvc.rwlock")
     from dvc.fs import localfs
 
     path = listed(tmp_path, zombie)
     rwlock.unlock(tmp_path)
-    with rwlock.rwlock(str(path.parent), localfs, "dvc repro", ["/e"], ["/a"], hardlink=False):
+    with of_dvc.rwlock(str(path.parent), localfs, "dvc repro", ["/e"], ["/a"], hardlink=False):
         assert json.loads(path.read_text())["write"]["/a"]["pid"] == os.getpid()

@@ -61,6 +61,19 @@ def device(threads: int, index: int = 0) -> torch.device:
     return torch.device("cuda")
 
 
+def computes_in(precision: str, on: torch.device) -> bool:
+    """Whether a device has instructions for `train.precision`; without them it is computed slowly."""
+    if precision == "float32":
+        return True
+    if on.type == "cuda":
+        return precision == "float16" or torch.cuda.is_bf16_supported()
+    found = torch.cpu.get_capabilities()
+    if on.type != "cpu" or found.get("architecture") != "x86_64":
+        return True
+    word = {"bfloat16": "bf16", "float16": "fp16"}[precision]
+    return any(there for name, there in found.items() if word in name)
+
+
 def peak_bytes(on: torch.device) -> int:
     """The most memory so far: of tensors on a GPU, else of this process."""
     if on.type == "cuda":

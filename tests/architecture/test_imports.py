@@ -38,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "presets": BELOW | {"params"},
     "rwlock": {"errors", "store"},
     "plan": BELOW | {"corpus", "data", "model", "optim", "params", "tokenizers", "tracking", "train"},
-    "sweep": BELOW | {"compare", "params", "plan", "tracking"},
+    "sweep": BELOW | {"compare", "params", "plan", "tokenizers.config", "tracking"},
     "compare": BELOW | {"report", "tracking"},
     "lineage": BELOW | {"report", "tracking", "train"},
     "registry": BELOW | {"evaluate", "generate", "lineage", "model", "tokenizers", "tracking"},

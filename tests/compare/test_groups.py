@@ -15,6 +15,7 @@ from reprolm.compare.page import headline, render
 from reprolm.compare.quality import METRICS, incomparable
 from reprolm.compare.result import compared
 from reprolm.compare.runs import Compared
+from reprolm.compare.table import table
 
 BITS = METRICS[0]
 
@@ -137,6 +138,8 @@ def test_groups_whose_intervals_overlap_are_told() -> None:
     assert best is not None
     assert [group.name for group in found.near(BITS, best)] == ["rate=2"]
     assert "the best mean of 3; 1 other overlaps" in headline(found)
+    assert "* best mean" in table(found)
+    assert "*" not in table(compared(runs[:2]))
 
 
 @pytest.mark.parametrize(

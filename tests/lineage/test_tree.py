@@ -52,6 +52,8 @@ def test_each_output_hangs_under_what_it_was_made_from(two: Path, capsys: pytest
              for name in ("corpus", "tokenizer", "tokens", "model", "evaluation", "samples")}  # fmt: skip
     assert list(depth.values()) == [0, 3, 6, 9, 12, 12]
     assert sum("computed by this run" in line for line in lines) == len(OUTPUTS) + 1
+    digest = f"{len(STAGES)}{b'report'.hex()}"[:12]
+    assert f"page {digest}  computed by this run" in lines
 
 
 def test_what_came_from_the_cache_names_the_run_that_computed_it_in_both_forms(

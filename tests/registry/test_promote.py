@@ -1,5 +1,6 @@
 """A promoted model: what MLflow loads by its name."""
 
+import importlib.metadata
 import os
 import shutil
 import subprocess
@@ -11,12 +12,13 @@ import pandas as pd
 import pytest
 
 from reprolm.errors import Exit, ReprolmError
+from reprolm.evaluate.continuation import OPTIONS
 from reprolm.lineage.runs import found
 from reprolm.lineage.tree import versions
 from reprolm.registry.promote import NAME, REQUIRED, promote
-from reprolm.store import directory_digest
+from reprolm.store import directory_digest, file_sha256, publish_directory
 from reprolm.tokenizers.raw import BytesTokenizer
-from reprolm.tracking.datasets import splits
+from reprolm.tracking.datasets import CONTEXTS, splits
 from reprolm.tracking.destination import Destination, uri
 from reprolm.tracking.shipper import sync
 from tests.architecture.closure import PACKAGE, closure, pipeline, third_party
@@ -24,6 +26,7 @@ from tests.export.published import publish
 from tests.tokenizers.settings import tokenizer_config
 from tests.tracking.executions import Written
 
+TRAINED = {"best_validation_loss": 2.5, "best_step": 40, "final_train_loss": 2.25, "tokens": 5120}
 PROMPT = pd.DataFrame({"prompt": ["To be"]})
 
 
@@ -34,9 +37,9 @@ def recorded(root: Path) -> str:
         written.start(stage)
         written.add("outputs", stage=stage, outputs={"o": directory_digest(root / path)})
         written.end(stage)
-    for data in splits("files", "ab" * 32):
+    for data in splits("files"):
         written.add("dataset", stage="download", **data)
-    written.add("numbers", stage="train", numbers={"best_validation_loss": 2.5, "best_step": 40})
+    written.add("numbers", stage="train", numbers=TRAINED)
     written.add("numbers", stage="evaluate", numbers={"bits_per_byte": 1.5})
     sync(root)
     return "vexed-moth"
@@ -44,6 +47,9 @@ def recorded(root: Path) -> str:
 
 @pytest.fixture
 def root(repository: Path, to: Destination, monkeypatch: pytest.MonkeyPatch) -> Path:
+    with publish_directory(repository / "data" / "corpus") as out:
+        for split in CONTEXTS:
+            (out / f"{split}.txt").write_text(f"text to {split}")
     publish(repository, BytesTokenizer.train([], tokenizer_config(kind="bytes")))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri(repository))
     monkeypatch.chdir(repository)
@@ -71,10 +77,59 @@ def test_a_promoted_model_is_loaded_by_its_alias_and_does_as_it_is_asked(root: P
         said(top_p=2.0)
     run = to.client.get_run(to.client.get_model_version_by_alias(NAME, "champion").run_id)
     (logged,) = to.client.search_logged_models([to.experiment])
-    scores = {each.key: (each.value, each.dataset_name) for each in logged.metrics}
-    assert scores["evaluate/bits_per_byte"] == (1.5, "files/validation")
     assert run.outputs.model_outputs[0].model_id == logged.model_id
     assert run.info.status == "FINISHED"
+
+
+def test_each_score_names_the_split_that_it_was_measured_on_and_a_count_names_none(
+    root: Path, to: Destination
+) -> None:
+    promote(root, recorded(root), NAME, "champion")
+    (logged,) = to.client.search_logged_models([to.experiment])
+    scores = {each.key: (each.value, each.dataset_name, each.dataset_digest) for each in logged.metrics}
+    files = {split: file_sha256(root / "data" / "corpus" / f"{split}.txt")[:36] for split in CONTEXTS}
+    assert scores["evaluate/bits_per_byte"] == (1.5, "files/test", files["test"])
+    assert scores["train/best_validation_loss"] == (2.5, "files/validation", files["validation"])
+    assert scores["train/final_train_loss"] == (2.25, "files/train", files["train"])
+    assert scores["train/best_step"] == (40, None, None)
+    assert scores["train/tokens"] == (5120, None, None)
+
+
+def test_it_logs_what_others_need_to_install_and_a_request_that_the_model_answers(
+    root: Path, to: Destination
+) -> None:
+    import mlflow
+
+    model = Path(mlflow.artifacts.download_artifacts(promote(root, recorded(root), NAME, "champion")))
+    pins = dict(line.split("==") for line in (model / "requirements.txt").read_text().splitlines())
+    assert set(pins) == set(REQUIRED)
+    assert all(importlib.metadata.version(name).split("+")[0] == pin for name, pin in pins.items())
+    described = mlflow.models.Model.load(model)
+    example = described.load_input_example(str(model))
+    assert example == [{"prompt": "Return the"}]
+    params = described.load_input_example_params(str(model))
+    assert params == OPTIONS | {"max_new_tokens": 8}
+    (answer,) = mlflow.pyfunc.load_model(str(model)).predict(example, params=params)
+    assert answer.startswith("Return the")
+
+
+PROMOTES = """
+import sys, warnings
+from pathlib import Path
+from reprolm.registry import promote
+made = promote.signature
+promote.signature = lambda: warnings.warn("another word") or made()
+promote.promote(Path(sys.argv[1]), sys.argv[2], "language-model", "champion")
+"""
+
+
+def test_mlflow_does_not_ask_for_type_hints_that_would_spoil_the_signature(root: Path) -> None:
+    command = [sys.executable, "-c", PROMOTES, str(root), recorded(root)]
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "models:/language-model@champion" in done.stdout
+    assert "type hints" not in done.stderr + done.stdout
+    assert "another word" in done.stderr
 
 
 def test_it_leaves_mlflow_itself_as_it_was(root: Path) -> None:

@@ -70,6 +70,17 @@ def test_a_range_test_suggests_a_third_of_the_rate_of_the_lowest_loss() -> None:
     assert read.broken is None
 
 
+def test_a_range_test_names_the_sweep_around_the_edge() -> None:
+    read = rates.reading(range_test(), [])
+    assert read is not None
+    *_, listed = rates.edge(range_test(), []).split("train.learning_rate=")
+    asked = [float(rate) for rate in listed.split(",")]
+    assert asked == pytest.approx(
+        [read.suggested / 3, read.suggested, read.lowest_loss, 3 * read.lowest_loss], rel=0.05
+    )
+    assert rates.edge({}, []) == ""
+
+
 def test_the_figure_of_a_range_test_says_where_training_broke() -> None:
     broke = Event("DIVERGED", 480, 480, 1.0, 7.0, 0.62)
     said = words(rates.figure(range_test(), [broke]))

@@ -61,6 +61,14 @@ def test_jobs_divide_the_time_as_far_as_the_cores_go_and_add_up_the_memory(plann
     assert "4 jobs of 1 threads share 2 cores" in lines
 
 
+def test_before_a_text_is_there_a_usual_number_of_characters_is_planned_with(tmp_path: Path) -> None:
+    small = ("model.n_layers=1", "model.n_heads=2", "model.n_kv_heads=2", "model.d_model=32", "model.d_ff=64")
+    (cell,) = grid("tokenizer.kind=character", "train.steps=50", *small)
+    lines = list(cost.told(cost.cost(tmp_path, [cell], 1), 1, 1))
+    assert "not known" not in lines[0]
+    assert any("characters of the text are not counted yet: planned with 100" in line for line in lines)
+
+
 def test_what_cannot_be_planned_is_said_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def plan(*_: Any, **__: Any) -> Any:
         raise refuse("tokenizer.kind", "has as many entries as the text has characters")

@@ -14,7 +14,10 @@ from reprolm.tracking.location import executions
 from reprolm.tracking.record import FILES, JOURNAL
 
 FIRST = 1_790_000_000_000
-PARAMS = {"seed": 1, "train.steps": 40, "train.learning_rate": 0.003, "model.position": "rope"}
+PARAMS = {
+    "seed": 1, "train.steps": 40, "train.learning_rate": 0.003, "model.position": "rope",
+    "evaluate.split": "test",
+}  # fmt: skip
 
 
 def here() -> tuple[int, float]:

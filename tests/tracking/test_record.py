@@ -7,7 +7,7 @@ import pytest
 
 from reprolm.config import read_params
 from reprolm.journal import read
-from reprolm.store import directory_digest, publish_directory, publish_file
+from reprolm.store import directory_digest, file_sha256, publish_directory, publish_file
 from reprolm.tracking.record import FILES, JOURNAL, KEPT_LOCK, Record, parameters
 from tests.settings import ROOT
 from tests.tracking.executions import workspace
@@ -57,11 +57,13 @@ def test_what_dvc_skipped_is_recorded_with_numbers_curve_and_digest(root: Path) 
 def test_the_data_of_a_download_that_dvc_skipped_come_from_its_tracked_files(root: Path) -> None:
     publish_file(root / "metrics" / "download.json", "{}\n")
     with publish_directory(root / "data" / "corpus") as out:
-        (out / "train.txt").write_text("text")
+        for split in ("train", "validation", "test"):
+            (out / f"{split}.txt").write_text(f"text to {split}")
     record = Record(root, "train", {"data": {"source": "files"}})
     data = [entry for entry in records(record) if entry["kind"] == "dataset"]
     assert [entry["name"] for entry in data] == ["files/train", "files/validation", "files/test"]
-    assert {entry["digest"] for entry in data} == {directory_digest(root / "data" / "corpus")}
+    assert [entry["digest"] for entry in data] == [file_sha256(root / entry["source"]) for entry in data]
+    assert len({entry["digest"] for entry in data}) == len(data)
     assert {entry["stage"] for entry in data} == {"download"}
 
 

@@ -78,6 +78,11 @@ def test_runs_are_found_on_every_page_of_the_store(
         the(to, "run-43")
 
 
+def test_where_nothing_has_been_run_that_is_said(repository: Path, to: Destination) -> None:
+    with pytest.raises(ReprolmError, match=r"nothing has been run yet \(got latest; want dvc repro first\)"):
+        the(to, "latest")
+
+
 def test_a_sweep_asks_for_its_own_run_where_another_commit_had_one_of_that_name(
     repository: Path, to: Destination
 ) -> None:

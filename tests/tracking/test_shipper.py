@@ -66,11 +66,19 @@ def test_a_run_is_complete_when_its_closing_stage_ends(tree: Path, to: Destinati
 def test_a_store_that_does_not_answer_costs_a_stage_nothing_and_loses_nothing(
     tree: Path, to: Destination
 ) -> None:
-    said = close(tree, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{free_port()}")
+    dead = f"http://127.0.0.1:{free_port()}"
+    said = close(tree, MLFLOW_TRACKING_URI=dead)
     records = pending(directory(tree))
-    assert f"tracking: {records} records pending" in said
-    assert "run: reprolm sync" in said
+    assert f"tracking: {records} records pending (cannot reach {dead}); run: reprolm sync\n" in said
     assert runs(to) == []
+    with pytest.raises(ReprolmError) as caught:
+        sync(tree)
+    (line,) = str(caught.value).splitlines()
+    assert caught.value.exit is Exit.NETWORK
+    assert line.startswith(f"{directory(tree).name}: is held by process ")
+    assert (
+        f"cannot reach its store (got cannot reach {dead}; want reprolm sync again in about a minute" in line
+    )
     holder = (directory(tree) / ".lock").read_text().split()[1]
     os.kill(int(holder), signal.SIGKILL)
     with locked(directory(tree), wait=patiently):
@@ -142,6 +150,35 @@ def test_what_another_process_sends_is_left_to_it(repository: Path, to: Destinat
     assert runs(to) == []
     assert sync(repository) == 1
     assert sync(repository) == 0
+
+
+def test_what_a_process_holds_while_its_run_goes_on_is_told_with_the_store_that_it_cannot_reach(
+    repository: Path, to: Destination, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stuck, other = Written(repository, alive=True), Written(repository)
+    Shipped(error="cannot reach http://127.0.0.1:9").save(stuck.directory)
+    with locked(stuck.directory), pytest.raises(ReprolmError) as caught:
+        sync(repository)
+    assert caught.value.exit is Exit.NETWORK
+    assert "http://127.0.0.1:9; want reprolm sync again about a minute after its end" in str(caught.value)
+    assert capsys.readouterr().out == "tracking: 1 records sent\n"
+    assert pending(other.directory) == 0
+
+
+def test_what_an_earlier_process_could_not_reach_is_not_said_of_the_one_that_follows(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, seen = Written(repository), list[str]()
+    Shipped(error="cannot reach http://127.0.0.1:9").save(written.directory)
+
+    def away(root: Path) -> Destination:
+        seen.append(Shipped.of(written.directory).error)
+        raise ConnectionError("refused")
+
+    Clock(monkeypatch)
+    monkeypatch.setattr(shipper, "reach", away)
+    Shipping(repository).follow(written.directory)
+    assert seen[:2] == ["", "ConnectionError: refused"]
 
 
 def test_a_store_that_cannot_be_reached_is_named(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

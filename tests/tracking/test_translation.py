@@ -1,5 +1,6 @@
 import itertools
 import math
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reprolm.compare.quality import METRICS
 from reprolm.journal import read
 from reprolm.tracking.record import FILES, JOURNAL
-from reprolm.tracking.shown import CURVES, HEADLINES, MOST_POINTS, MOST_SCALARS, SCALARS
+from reprolm.tracking.shown import CURVES, HEADLINES, MOST_POINTS, MOST_SCALARS, SCALARS, SERIES
 from reprolm.tracking.translation import Parcel, Translation
+from tests.architecture.closure import PACKAGE
 from tests.tracking.executions import PARAMS, Written
 
 NOBODY: tuple[set[str], bool] = (set(), False)
@@ -34,8 +37,19 @@ def horizon_of(steps: int) -> dict[str, Any]:
     return {"at": 1, "kind": "horizon", "stage": "train", "steps": steps}
 
 
-def test_the_numbers_beside_the_curves_fit_the_budget() -> None:
-    assert len(SCALARS) <= MOST_SCALARS
+def told_series() -> set[str]:
+    """The names of all series that training tells of, as they stand in its source."""
+    sources = [path.read_text() for path in (PACKAGE / "train").rglob("*.py")]
+    return {name for source in sources for name in re.findall(r'"((?:train|validation)/\w+)"', source)}
+
+
+def test_numbers_and_series_together_fit_the_budget() -> None:
+    assert told_series() == SERIES
+    assert len(SCALARS | SERIES) <= MOST_SCALARS
+
+
+def test_numbers_that_are_compared_or_described_are_shown() -> None:
+    assert {metric.key for metric in METRICS} <= SCALARS
     assert set(HEADLINES) <= SCALARS
 
 

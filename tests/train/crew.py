@@ -83,6 +83,7 @@ def gradients_as_of_torch(folder: Path, one: Run, world: World) -> None:
 def main() -> None:
     folder, jobs = Path(sys.argv[1]), json.loads(sys.argv[2])
     torch.set_num_threads(1)
+    run(folder)  # writes the tokens, before there is a second process that would
     with together(folder / "key", 2, torch.device("cpu")) as world:
         for job in jobs:
             work(folder, world, job)

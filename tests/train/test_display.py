@@ -66,3 +66,12 @@ def test_numbers_stay_in_the_lines_until_they_are_given_anew(
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition("loss ")[2] for line in lines] == ["2.5", "2.5", "", "1.5, lr 0.1"]
     assert lines[2] == "train: something happened"
+
+
+def test_a_precision_that_the_device_has_no_instructions_for_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for there in (True, False):
+        monkeypatch.setattr("reprolm.train.loop.computes_in", lambda *_, there=there: there)
+        Trainer(run(tmp_path, precision="bfloat16"), tmp_path / str(there), Memory()).fit()
+        assert ("this CPU has no bfloat16 of its own" in capsys.readouterr().out) is not there

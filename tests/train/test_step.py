@@ -9,8 +9,10 @@ import torch
 
 from reprolm.data.batches import Batch
 from reprolm.errors import Exit, ReprolmError
+from reprolm.store import read_json
 from reprolm.train.loop import Trainer
 from reprolm.train.precision import LossScale
+from reprolm.train.publish import numbers, publish_record
 from reprolm.train.step import Step, shares
 from tests.settings import raw
 from tests.train.runs import CrashError, Memory, crash, finished, published, run
@@ -283,9 +285,13 @@ def test_where_it_may_halve_it_goes_on_with_the_same_tokens_a_step(
     trainer.fit()
     assert trainer.state.micro_batch_size == 2
     assert capsys.readouterr().err.count("out of memory; goes on with") == 2
+    assert trainer.step.shape["halved_to"] == numbers(trainer)["halved_to"] == 2
+    publish_record(trainer, tmp_path / "record")
+    assert read_json(tmp_path / "record" / "certificate.json")["device"]["halved_to"] == 2
     monkeypatch.undo()
     whole, _ = trained(tmp_path, "whole", batch_size=8, micro_batch_size=2)
     assert distance(whole, trainer) == 0.0
+    assert "halved_to" not in whole.step.shape | numbers(whole)
 
 
 def test_what_memory_has_halved_stays_so_after_a_kill(

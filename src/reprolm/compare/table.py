@@ -56,5 +56,7 @@ def _below(found: Comparison, *, several: bool) -> Iterator[str]:
     yield ""
     yield f"differ: {', '.join(found.differing) or 'no parameters'}"
     if several:
-        yield "mean ± half of the 95 % interval over seeds (Student's t); * best mean"
+        marked = any(found.best(metric) is not None for metric in found.metrics if metric.key in SHORT)
+        star = "; * best mean" if marked else ""
+        yield f"mean ± half of the 95 % interval over seeds (Student's t){star}"
     yield from (f"! {note}" for note in found.notes)

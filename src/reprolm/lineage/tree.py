@@ -132,12 +132,13 @@ def show(root: Path, word: str, out: Path | None) -> None:
     with asking(root):
         made, registered = steps(run), versions(run)
         text = _page(run, made, registered)
-        last = _by(run, CLOSING)
+        page_digest = run.digests().get(CLOSING, "unknown")[:DIGITS]
+        last = f"page {page_digest}  {_by(run, CLOSING)}"
     print(f"{run.name} {run.run.info.status}")
     for name, digest in given(run).items():
         print(f"  {name} {digest}")
     print("\n".join(tree(made)))
-    print(f"page: {last}")
+    print(last)
     for version in registered:
         print(f"registered: {version}")
     publish_file(page, text)

@@ -67,6 +67,7 @@ def render(params: Mapping[str, Any], root: Path) -> str:
     nodes = lineage.nodes(root)
     shown = [_cut(sample) for sample in found.samples[:MOST_SAMPLES]]
     common = _common_settings(shown)
+    ranged = params.get("train.schedule") == "range"
     return _template().render(
         headline=headline(found),
         subtitle=_subtitle(params, found),
@@ -74,7 +75,8 @@ def render(params: Mapping[str, Any], root: Path) -> str:
         loss=figures.loss(found.curves, found.events),
         events=tables.of_events(found.events[:MOST_EVENTS]),
         events_left_out=max(0, len(found.events) - MOST_EVENTS),
-        rates=rates.figure(found.steps, found.events) if params.get("train.schedule") == "range" else None,
+        rates=rates.figure(found.steps, found.events) if ranged else None,
+        edge=rates.edge(found.steps, found.events) if ranged else "",
         hidden_percent=f"{100 * figures.HIDDEN_START:g}",
         window=figures.smoothing_window(found.curves),
         optimisation=figures.optimisation(found.curves),

@@ -47,6 +47,18 @@ def reading(steps: Columns, events: list[Event]) -> Reading | None:
     return Reading(lowest, lowest / MARGIN, fatal[0].learning_rate if fatal else None)
 
 
+def edge(steps: Columns, events: list[Event]) -> str:
+    """The command of short runs around the edge of what the training bears; empty without a reading.
+
+    From a third of what is suggested to three times the rate of the lowest loss, by threes.
+    """
+    read = reading(steps, events)
+    if read is None:
+        return ""
+    rates = ",".join(f"{read.suggested * MARGIN**power:.2g}" for power in range(-1, 3))
+    return f"reprolm sweep train.schedule=linear train.learning_rate={rates}"
+
+
 def _measured(steps: Columns) -> tuple[Floats, Floats]:
     if not {"loss", "learning_rate"} <= set(steps):
         return np.empty(0), np.empty(0)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reprolm.config import section
 from reprolm.errors import ReprolmError
 from reprolm.plan.plan import plan
 from reprolm.processes import cores
@@ -12,8 +13,11 @@ from reprolm.progress import Progress
 from reprolm.quantities import amount, duration
 from reprolm.store import digest
 from reprolm.sweep.cells import Cell
+from reprolm.tokenizers.config import TokenizerConfig
 
 TRAINING = ("data.", "tokenizer.", "encode.", "model.", "train.", "seed", "threads")
+CHARACTERS = 100
+"""Taken for the entries of a vocabulary of characters, before a text is there of which they are counted."""
 LENGTH = ("train.epochs",)
 """Numbers with a fraction that change how long training takes; the others are rates and shares."""
 
@@ -54,7 +58,8 @@ def cost(root: Path, cells: Sequence[Cell], jobs: int) -> Cost:
     with Progress("plan", len(lengths), "models") as progress:
         for length, cell in lengths.items():
             try:
-                plans[length] = plan(root, cell.params, vocab_size=None, seconds=None)
+                plans[length], guessed = _planned(root, cell)
+                unknown |= dict.fromkeys(guessed)
             except ReprolmError as error:
                 unknown |= dict.fromkeys(map(str, error.problems))
             progress.advance()
@@ -73,6 +78,17 @@ def cost(root: Path, cells: Sequence[Cell], jobs: int) -> Cost:
         plan=most,
         unknown=list(unknown),
     )
+
+
+def _planned(root: Path, cell: Cell) -> tuple[Mapping[str, Any], list[str]]:
+    """The plan of an experiment, and what was guessed for it."""
+    try:
+        return plan(root, cell.params, vocab_size=None, seconds=None), []
+    except ReprolmError:
+        if section(cell.params, "tokenizer", TokenizerConfig).known_size is not None:
+            raise
+    guessed = f"the characters of the text are not counted yet: planned with {CHARACTERS}"
+    return plan(root, cell.params, vocab_size=CHARACTERS, seconds=None), [guessed]
 
 
 def at_once(made: Mapping[str, Any], jobs: int, trainings: int) -> int:

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import re
 import sqlite3
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "reprolm"
 SURVEYED_ROWS = 1000
+LONGEST_REASON = 200
 ENVIRONMENT = {
     # retries are ours: MLflow's own block for minutes (spec: seven, up to two minutes each)
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
@@ -90,6 +92,26 @@ def gone(error: Exception) -> bool:
     return getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
 
 
+def _away(error: BaseException | None) -> bool:
+    """Whether an error came of a server that could not be reached, or did not answer in time."""
+    while error is not None:
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        if type(error).__module__.startswith("requests.") and kinds & {"ConnectionError", "Timeout"}:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def reason(root: Path, error: Exception) -> str:
+    """Why the store did not do what it was asked for, in a short line without secrets."""
+    if _away(error):
+        return f"cannot reach {redacted(uri(root))}"
+    name, words = type(error).__name__, str(error).strip().partition("\n")[0]
+    # KeyError: its words alone say nothing
+    line = f"{name}: {words}" if type(error).__module__ == "builtins" and words else words or name
+    return textwrap.shorten(redacted(line), LONGEST_REASON, placeholder=" …")
+
+
 @contextlib.contextmanager
 def asking(root: Path) -> Iterator[None]:
     """While the store is asked: its errors become one line (exit 69)."""
@@ -100,8 +122,7 @@ def asking(root: Path) -> Iterator[None]:
         if package not in ITS_PACKAGES and not isinstance(error, ITS_ERRORS):
             raise
         what = "refuses" if answered(error) else "does not answer"
-        got = redacted((str(error).strip() or type(error).__name__).splitlines()[0])
-        raise refuse(redacted(uri(root)), what, got=got, exit=Exit.NETWORK) from error
+        raise refuse(redacted(uri(root)), what, got=reason(root, error), exit=Exit.NETWORK) from error
 
 
 def survey(root: Path) -> None:

@@ -19,8 +19,8 @@ from reprolm.journal import read
 from reprolm.store import publish_json, read_json, step
 from reprolm.tracking.completion import completed
 from reprolm.tracking.computed import computing_run
-from reprolm.tracking.destination import Destination, gone
-from reprolm.tracking.identity import Execution, redacted
+from reprolm.tracking.destination import Destination, gone, reason
+from reprolm.tracking.identity import Execution
 from reprolm.tracking.record import FILES, JOURNAL
 from reprolm.tracking.translation import LONGEST_TAG, Parcel, Translation, text
 
@@ -90,9 +90,17 @@ def note_failure(directory: Path, error: Exception) -> bool:
         shipped = Shipped()
     # a run that its owner deleted stays so
     shipped.over = bool(shipped.run) and shipped.run in str(error) and DELETED in str(error)
-    shipped.error = redacted(f"{type(error).__name__}: {error}")[:200]
+    shipped.error = reason(directory.parents[2], error)
     shipped.save(directory)
     return shipped.error != before
+
+
+def forget_failure(directory: Path) -> None:
+    """Takes back what an earlier process noted: who sends from now on may reach the store."""
+    shipped = Shipped.of(directory)
+    if shipped.error:
+        shipped.error = ""
+        shipped.save(directory)
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

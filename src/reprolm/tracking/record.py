@@ -163,7 +163,7 @@ class Record:
         self._append("cached", stage=name, numbers=numbers, outputs=digests)
         self._keep("file", name, entry.metrics, entry.metrics.read_bytes())
         if digests and entry.output == CORPUS:
-            for data in splits(flattened(self._params, ".")["data.source"], digests[CORPUS.name]):
+            for data in splits(flattened(self._params, ".")["data.source"]):
                 self._append("dataset", stage=name, **data)
         if name == "train" and CURVE.is_file():
             self._keep("curve", name, CURVE, CURVE.read_bytes())

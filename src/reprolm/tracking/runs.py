@@ -87,6 +87,10 @@ def the(to: Destination, word: str) -> "Run":
 
 def unknown(word: str, runs: "Iterable[Run]", want: str = WANT) -> ReprolmError:
     """The error for a word that means no run, with the names that are most like it."""
+    runs = list(runs)
+    if not runs:
+        want = "dvc repro first"
+        return refuse("run", "is not known: nothing has been run yet", got=word, want=want, exit=Exit.MISSING)
     names = sorted({name for run in runs for name in names_of(run)})
     near = difflib.get_close_matches(word, names, n=3, cutoff=0.4)
     return refuse("run", "is not known", got=word, want=" or ".join(near) or want, exit=Exit.MISSING)

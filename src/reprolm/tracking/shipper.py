@@ -15,13 +15,21 @@ import traceback
 from pathlib import Path
 
 import reprolm
-from reprolm.errors import Exit, ReprolmError, refuse
+from reprolm.errors import Exit, Problem, ReprolmError
 from reprolm.store import locked, prune
-from reprolm.tracking.destination import Destination, answered, installed, reach, survey, uri
+from reprolm.tracking.destination import Destination, answered, installed, reach, reason, survey, uri
 from reprolm.tracking.ending import Ending
 from reprolm.tracking.identity import redacted
 from reprolm.tracking.location import executions
-from reprolm.tracking.mirror import RUNNING, Mirror, Shipped, execution_of, note_failure, pending
+from reprolm.tracking.mirror import (
+    RUNNING,
+    Mirror,
+    Shipped,
+    execution_of,
+    forget_failure,
+    note_failure,
+    pending,
+)
 from reprolm.tracking.record import JOURNAL
 
 LOG = "shipper.log"
@@ -115,6 +123,7 @@ class Shipping:
         mirror: Mirror | None = None
         failures, since = 0, time.monotonic()
         swept = False
+        forget_failure(directory)
         ending = Ending(directory)
         while (directory / JOURNAL).is_file():
             pause = LOOK_EVERY_SECONDS
@@ -182,14 +191,25 @@ def outstanding(root: Path) -> list[Path]:
     return [directory for directory in _directories(root) if not Shipped.of(directory).over]
 
 
+def _stuck(directory: Path, holder: object) -> Problem | None:
+    """What to say of an execution that a process holds whose store does not answer; None where it does."""
+    error, execution = Shipped.of(directory).error, execution_of(directory)
+    if not error:
+        return None
+    when = "about a minute after its end" if execution and execution.alive else "in about a minute"
+    what = f"is held by {holder}, which cannot reach its store"
+    return Problem(directory.name, what, error, f"reprolm sync again {when}: it has given up then")
+
+
 def sync(root: Path) -> int:
     """Sends all that MLflow lacks, and says how much that was; what a shipper is at is left to it.
 
     Raises:
-        ReprolmError: the store does not take it (exit 69), or MLflow is not installed (66).
+        ReprolmError: the store does not take it, or a shipper holds some that cannot reach its own (exit
+            69); MLflow is not installed (66).
     """
     shipping, sent, busy = Shipping(root), 0, 0
-    refusals: dict[str, ReprolmError] = {}
+    problems: dict[str, Problem] = {}
     for directory in reversed(outstanding(root)):
         count = pending(directory)
         try:
@@ -197,18 +217,21 @@ def sync(root: Path) -> int:
         except ReprolmError as error:
             if error.exit is not Exit.LOCKED:
                 raise
-            busy += 1
+            if stuck := _stuck(directory, error.problems[0].got):
+                problems[directory.name] = stuck
+            else:
+                busy += 1
             continue
         except Exception as error:
-            where, got = redacted(uri(root)), redacted(str(error))
-            refusals[got] = refuse(where, "does not take the record", got=got, exit=Exit.NETWORK)
+            got = reason(root, error)
+            problems[got] = Problem(redacted(uri(root)), "does not take the record", got)
             if not answered(error):
                 break
             continue
         sent += count
     print(f"tracking: {sent:,} records sent" + (f"; a process sends those of {busy} more" if busy else ""))
-    for refusal in refusals.values():
-        raise refusal
+    if problems:
+        raise ReprolmError(problems.values(), Exit.NETWORK)
     return sent
 
 

@@ -1,28 +1,25 @@
 """What a run shows in MLflow: numbers that fit a row, points that keep a page quick."""
 
-from reprolm.tracking.pipeline import STAGES
-
 MOST_SCALARS = 40
+"""Of a run's numbers and series together."""
 MOST_POINTS = 2000
+SECONDS = "seconds"
 _NUMBERS = {
-    "download": (
-        "documents", "duplicate_documents", "near_duplicate_documents", "bytes", "train_bytes",
-    ),
-    "train_tokenizer": ("vocab_size", "bytes_per_token", "tokens_per_word"),
-    "encode": ("tokens", "train_tokens", "tokens_per_second"),
+    "download": ("documents", "duplicate_documents", "bytes", SECONDS),
+    "train_tokenizer": ("vocab_size", "bytes_per_token", SECONDS),
+    "encode": ("tokens", "tokens_per_second", SECONDS),
     "train": (
         "best_validation_loss", "best_step", "final_train_loss", "tokens", "epochs", "parameters/total",
-        "flops_per_token", "events", "clip/frequency", "peak_bytes",
+        "flops_per_token", "events", "clip/frequency", "peak_bytes", SECONDS,
     ),
     "evaluate": (
-        "loss", "perplexity", "bits_per_byte", "sliding/perplexity", "sliding/bits_per_byte",
-        "excess/nats", "references/bigram", "references/gzip", "references/xz",
+        "loss", "perplexity", "bits_per_byte", "sliding/bits_per_byte", "excess/nats",
+        "references/bigram", "references/xz", SECONDS,
     ),
     "sample": ("distinct_1", "distinct_2", "rep_4"),
 }  # fmt: skip
-SECONDS = "seconds"
 
-SCALARS = frozenset(f"{stage}/{key}" for stage in STAGES for key in (*_NUMBERS.get(stage, ()), SECONDS))
+SCALARS = frozenset(f"{stage}/{key}" for stage, keys in _NUMBERS.items() for key in keys)
 """The numbers beside the curves; the others stand in the run's files, timings in the journal."""
 
 HEADLINES = {
@@ -51,3 +48,6 @@ CURVES = {
     "heaviest_load": "train/heaviest_load",
 }
 """The columns of plots/train.csv, and the series that they are."""
+
+SERIES = frozenset({*CURVES.values(), "train/tokens_per_second", "train/mfu"})
+"""All that a run has over its steps: the curves, and how fast they came."""

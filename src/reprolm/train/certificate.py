@@ -23,8 +23,11 @@ def _flags(environment: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def certificate(run: Run, stations: dict[str, dict[str, str]]) -> dict[str, Any]:
-    """The content of `certificate.json`: no clock, host or path, so that equal runs have equal ones."""
+def certificate(run: Run, stations: dict[str, dict[str, str]], halved: int | None = None) -> dict[str, Any]:
+    """The content of `certificate.json`: no clock, host or path, so that equal runs have equal ones.
+
+    A run that had too little memory says to how many sequences at once it was `halved`.
+    """
     bits = fingerprint(run.device, torch.get_num_threads())
     free = {f"train.{name}" for name in FREE}
     params = chosen(run.model, "model.") | {
@@ -37,7 +40,8 @@ def certificate(run: Run, stations: dict[str, dict[str, str]]) -> dict[str, Any]
         "code": {"sha256": code_digest()},
         "versions": {name: bits[name] for name in ("python", "torch", "numpy", "cuda")},
         "device": {name: bits[name] for name in ("device", "processor", "instructions", "threads")}
-        | {"processes": run.world.size},
+        | {"processes": run.world.size}
+        | ({"halved_to": halved} if halved else {}),
         "flags": _flags(bits["environment"]),
         "steps": stations,
     }

@@ -66,8 +66,9 @@ class Step:
 
     @property
     def shape(self) -> dict[str, int]:
-        """How a batch is divided."""
-        return {"processes": self.run.world.size, "micro_batch_size": self.micro_batch_size}
+        """How a batch is divided; `halved_to` marks what memory has forced."""
+        halved = {"halved_to": self.halved} if self.halved else {}
+        return {"processes": self.run.world.size, "micro_batch_size": self.micro_batch_size} | halved
 
     def train_batch(self, step: int) -> dict[str, Tensor]:
         """Forward and backward over the batch of a step; the loss is the mean over its tokens, in nats.
