@@ -21,8 +21,8 @@ def main(stage: Stage) -> None:
     from reprolm.data.shards import Tokens
     from reprolm.device import device, fingerprint, peak_bytes
     from reprolm.plan.reckoned import reckoned
-    from reprolm.train import finished, forensics
-    from reprolm.train.key import checkpoint_key
+    from reprolm.train import begun, forensics
+    from reprolm.train.key import checkpoint_key, key_parts
     from reprolm.train.loop import Trainer
     from reprolm.train.publish import numbers, publish, speed
     from reprolm.train.run import Run
@@ -30,12 +30,12 @@ def main(stage: Stage) -> None:
 
     stage.require_prompts(TOKENIZER)
     tokens, on = verified(TOKENS), device(threads, place().local_rank)
-    bits = fingerprint(on, threads)
+    parts = key_parts(model, train, seed, directory_digest(tokens), fingerprint(on, threads))
     training, validation = (Tokens(tokens, split) for split in ("train", "validation"))
-    directory = stage.checkpoints / checkpoint_key(model, train, seed, directory_digest(tokens), bits)
+    directory = stage.checkpoints / checkpoint_key(parts)
     with together(directory, train.processes, on) as world:
         if world.leads:
-            finished.begin(directory, bits)
+            begun.begin(directory, parts)
         run = Run(model, train, seed, training, validation, on, world, threads)
         with reckoned(run), stage.shown_if_it_fails(directory / forensics.FOLDER):
             trainer = Trainer(run, directory, stage, decoder(TOKENIZER, training.tokenizer_digest))
@@ -49,7 +49,7 @@ def main(stage: Stage) -> None:
         publish(trainer, CURVE, RECORD, MODEL)
     if began == 0:
         stage.took(took)
-    stage.tags(device=bits["device"], resumed_from_step=began, **trainer.step.shape)
+    stage.tags(device=parts["fingerprint"]["device"], resumed_from_step=began, **trainer.step.shape)
     stage.artifact(CURVE, "plots")
     stage.artifacts(RECORD)
     stage.text(speed(trainer), Path("train/speed.csv"))

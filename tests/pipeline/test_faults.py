@@ -74,7 +74,7 @@ def test_a_stage_dies_with_dvc_and_the_next_run_is_clean(work: Workspace) -> Non
     work.set(train__steps=4000, train__checkpoint_every_steps=4000, train__validate_every_steps=4000)
     process = work.start("dvc", "repro")
     while (trainer := train_process(process.pid)) is None or not list(
-        (work.path / ".reprolm" / "checkpoints").glob("*/fingerprint.json")
+        (work.path / ".reprolm" / "checkpoints").glob("*/key.json")
     ):
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 
-from reprolm.config import words
+from reprolm.config import chosen, words
 from reprolm.device import fingerprint
-from reprolm.store import locked, publish_directory
-from reprolm.train import finished
+from reprolm.store import digest, locked, publish_directory
+from reprolm.train import begun, finished
 from reprolm.train.config import TrainConfig
-from reprolm.train.key import FREE, checkpoint_key
+from reprolm.train.key import FREE, checkpoint_key, code_digest, key_parts
 from tests.settings import model_config, train_config
 
 BITS = fingerprint(torch.device("cpu"), 2)
@@ -37,7 +37,7 @@ OTHER: dict[str, Any] = {
 
 
 def key(data: str = "data", seed: int = 1, bits: dict[str, Any] = BITS, **train: Any) -> str:
-    return checkpoint_key(model_config(), train_config(**train), seed, data, bits)
+    return checkpoint_key(key_parts(model_config(), train_config(**train), seed, data, bits))
 
 
 @pytest.mark.parametrize("name", sorted(TrainConfig.model_fields))
@@ -49,9 +49,15 @@ def test_every_parameter_but_those_that_change_no_output_changes_the_key(name: s
 
 
 def test_data_seed_architecture_and_machine_change_the_key() -> None:
-    other_model = checkpoint_key(model_config(d_ff=32), train_config(), 1, "data", BITS)
+    other_model = checkpoint_key(key_parts(model_config(d_ff=32), train_config(), 1, "data", BITS))
     keys = [key(), key(data="other"), key(seed=2), key(bits=BITS | {"threads": 1}), other_model]
     assert len(set(keys)) == len(keys)
+
+
+def test_the_key_is_the_digest_of_what_it_was_before_its_parts_were_kept() -> None:
+    training = {name: value for name, value in chosen(train_config()).items() if name not in FREE}
+    parts = {"model": chosen(model_config()), "train": training, "seed": 1, "data": "data"}
+    assert key() == digest(parts | {"code": code_digest(), "fingerprint": BITS})[:16]
 
 
 def test_options_of_what_is_not_chosen_change_nothing() -> None:
@@ -69,6 +75,6 @@ def test_finished_checkpoints_stay_until_their_model_is_recorded(tmp_path: Path)
     with locked(tmp_path / "two"):
         finished.remove(tmp_path, model="digest-2")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["running", "two"]
-    finished.begin(tmp_path / "two", {})
+    begun.begin(tmp_path / "two", key_parts(model_config(), train_config(), 1, "data", BITS))
     finished.remove(tmp_path, model="digest-2")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["running", "two"]

@@ -4,13 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from reprolm.errors import Exit, ReprolmError, Stopped
+from reprolm.errors import Exit, ReprolmError, Stopped, guarded
 from reprolm.train.loop import Trainer
 from reprolm.train.publish import publish_curve
 from tests.settings import ROOT, raw
@@ -66,18 +67,73 @@ def test_the_best_model_is_the_one_that_scored_best(tmp_path: Path) -> None:
     assert losses[trainer.state.best_step] == trainer.state.best_loss
 
 
+@pytest.fixture
+def heard_by_default() -> Iterator[None]:
+    """Signals as in a terminal: what is started in the background ignores Ctrl-C, and so do its children."""
+    defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in defaults.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def ended(trainer: Trainer) -> int:
+    """The exit code of a training."""
+
+    def fit() -> None:
+        trainer.fit()
+
+    return guarded(fit)
+
+
+@pytest.mark.usefixtures("heard_by_default")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_writes_a_checkpoint_within_a_step(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], number: int, code: int
 ) -> None:
     config = run(tmp_path, checkpoint_every_steps=100)
     whole = finished(config, tmp_path / "a", tmp_path / "out-a")
-    trainer = Trainer(config, tmp_path / "b", Memory(5, lambda: os.kill(os.getpid(), signal.SIGTERM)))
-    with pytest.raises(Stopped) as caught:
-        trainer.fit()
-    assert caught.value.exit == Exit.TERMINATED
+    trainer = Trainer(config, tmp_path / "b", Memory(5, lambda: os.kill(os.getpid(), number)))
+    assert ended(trainer) == code
     assert "stopped after step 5; the same command goes on from there" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "b").glob("step-*")] == ["step-000000005"]
     assert finished(config, tmp_path / "b", tmp_path / "out-b") == whole
+
+
+@pytest.mark.usefixtures("heard_by_default")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_second_signal_ends_it_at_once_without_a_checkpoint(tmp_path: Path, number: int, code: int) -> None:
+    passed: list[str] = []
+
+    def twice() -> None:
+        for name in ("first", "second"):
+            os.kill(os.getpid(), number)
+            passed.append(name)
+
+    trainer = Trainer(run(tmp_path, checkpoint_every_steps=100), tmp_path / "b", Memory(5, twice))
+    assert ended(trainer) == code
+    assert passed == ["first"]
+    assert not list((tmp_path / "b").glob("step-*"))
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_process_that_hears_ctrl_c_exits_130_also_where_its_parent_ignored_it(
+    tmp_path: Path, ignored: bool
+) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from tests.train.test_loop import *\n"
+        "trainer = Trainer(run(Path(sys.argv[1]), checkpoint_every_steps=100), Path(sys.argv[1]) / 'a',"
+        " Memory(5, lambda: os.kill(os.getpid(), signal.SIGINT)))\n"
+        "sys.exit(ended(trainer))"
+    )
+    handler = signal.SIG_IGN if ignored else signal.SIG_DFL
+    process = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False, cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}, timeout=120,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, handler),
+    )  # fmt: skip
+    assert process.returncode == 130, process.stderr
+    assert [path.name for path in (tmp_path / "a").glob("step-*")] == ["step-000000005"]
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoints(tmp_path: Path) -> None:

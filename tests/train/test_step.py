@@ -1,5 +1,6 @@
 """A step of training, however it is computed."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,11 @@ import torch
 
 from reprolm.data.batches import Batch
 from reprolm.errors import Exit, ReprolmError
-from reprolm.store import read_json
 from reprolm.train.loop import Trainer
 from reprolm.train.precision import LossScale
-from reprolm.train.publish import numbers, publish_record
 from reprolm.train.step import Step, shares
 from tests.settings import raw
-from tests.train.runs import Memory, finished, run
+from tests.train.runs import CrashError, Memory, crash, finished, published, run
 
 
 def trained(tmp_path: Path, name: str, steps: int = 12, **changes: Any) -> tuple[Trainer, list[float]]:
@@ -225,59 +224,39 @@ def test_whatever_a_step_is_made_of_it_resumes_to_the_bit(
     assert finished(config, tmp_path / "b", tmp_path / "out-b") == whole
 
 
-class Hungry(Step):
-    """Has memory for two sequences."""
-
-    def _part(self, batch: Batch, rows: range) -> dict[str, torch.Tensor]:
-        if len(rows) > 2:
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
-        return super()._part(batch, rows)
-
-
-def hungry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Trainer:
-    monkeypatch.setattr("reprolm.train.loop.Step", Hungry)
-    return Trainer(run(tmp_path, batch_size=8, **changes), tmp_path / "hungry", Memory())
-
-
-def test_out_of_memory_is_one_line_with_the_size_to_try(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(
-        ReprolmError, match=r"needs more memory .*got 8 sequences at once; want 4, or"
-    ) as caught:
-        hungry(tmp_path, monkeypatch).fit()
-    assert caught.value.exit is Exit.MEMORY
-
-
-def test_the_size_to_try_divides_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reprolm.train.loop.Step", Hungry)
-    config = run(tmp_path, batch_size=15, micro_batch_size=5)
-    with pytest.raises(ReprolmError, match=r"got 5 sequences at once; want 1, or"):
-        Trainer(config, tmp_path / "hungry", Memory()).fit()
-
-
-def test_where_it_may_halve_it_goes_on_with_the_same_tokens_a_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    trainer = hungry(tmp_path, monkeypatch, on_out_of_memory="halve")
+def test_the_loss_scale_is_that_of_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # so high that the first steps overflow: one that began from it again would leave others out
+    monkeypatch.setattr("reprolm.train.precision.FIRST_SCALE", 2.0**24)
+    config = run(tmp_path, precision="float16")
+    trainer = Trainer(config, tmp_path / "a", Memory())
     trainer.fit()
-    assert trainer.state.micro_batch_size == 2
-    assert capsys.readouterr().err.count("out of memory; goes on with") == 2
-    assert trainer.step.shape["halved_to"] == numbers(trainer)["halved_to"] == 2
-    publish_record(trainer, tmp_path / "record")
-    assert read_json(tmp_path / "record" / "certificate.json")["device"]["halved_to"] == 2
-    monkeypatch.undo()
-    whole, _ = trained(tmp_path, "whole", batch_size=8, micro_batch_size=2)
-    assert distance(whole, trainer) == 0.0
-    assert "halved_to" not in whole.step.shape | numbers(whole)
+    whole = published(trainer, tmp_path / "out-a")
+    with pytest.raises(CrashError):
+        Trainer(config, tmp_path / "b", Memory(8, crash)).fit()
+
+    resumed = Trainer(config, tmp_path / "b", Memory())
+    assert resumed.state.step == 6
+    resumed.fit()
+    assert resumed.step.precision.scale == trainer.step.precision.scale
+    assert published(resumed, tmp_path / "out-b") == whole
+    scale = trainer.step.precision.scale
+    assert scale is not None
+    assert scale.scale < 2.0**24
+    assert 0 < scale.clean_steps < 12
 
 
-def test_another_error_is_not_taken_for_lack_of_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: Any) -> None:
-        raise RuntimeError("shape mismatch")
+def test_a_compiled_model_trains_as_one_that_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[Any] = []
 
-    monkeypatch.setattr(Step, "_part", broken)
-    with pytest.raises(RuntimeError, match="shape mismatch"):
-        trained(tmp_path, "a", on_out_of_memory="halve")
+    def traced(graph: Any, _: Any) -> Any:
+        compiled.append(graph)
+        return graph.forward
+
+    # the graphs are run as they were found: a backend that makes kernels takes a minute
+    monkeypatch.setattr("torch.compile", functools.partial(torch.compile, backend=traced))
+    _, losses = trained(tmp_path, "plain")
+    assert not compiled
+    trainer, others = trained(tmp_path, "compiled", compile=True, threads=2)
+    assert compiled
+    assert others == losses
+    assert trainer.step.threads.count == 1

@@ -57,6 +57,16 @@ def test_series_events_and_certificate_of_a_run_that_died_are_those_of_a_whole_o
     assert [row["step"] for row in rows] == [str(step) for step in range(1, 13)]
 
 
+def test_a_certificate_tells_of_the_first_weights_those_after_10_and_100_steps_and_the_last(
+    tmp_path: Path,
+) -> None:
+    rarely = {"validate_every_steps": 103, "log_every_steps": 50, "checkpoint_every_steps": 103}
+    files = record(trained(run(tmp_path, steps=103, **rarely), tmp_path / "a"), tmp_path / "out")
+    stations = json.loads(files["certificate.json"])["steps"]
+    assert list(stations) == ["0", "10", "100", "103"]
+    assert len({station["weights"] for station in stations.values()}) == 4
+
+
 def test_a_sick_run_that_dies_has_the_same_events(tmp_path: Path) -> None:
     config = run(tmp_path, **SICK, events=events(on_divergence="record"))
     whole = trained(config, tmp_path / "a")

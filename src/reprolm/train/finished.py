@@ -2,24 +2,16 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from reprolm.errors import ReprolmError
 from reprolm.store import locked, prune, publish_json, read_json
 
 MARK = "finished.json"
-FINGERPRINT = "fingerprint.json"
 
 
 def mark(directory: Path, model: str) -> None:
     """Notes in a run's directory of checkpoints that the model with this digest was published."""
     publish_json(directory / MARK, {"model": model})
-
-
-def begin(directory: Path, fingerprint: dict[str, Any]) -> None:
-    """Notes what a run is made with; what it may have published before, DVC has not recorded."""
-    publish_json(directory / FINGERPRINT, fingerprint)
-    (directory / MARK).unlink(missing_ok=True)
 
 
 def remove(checkpoints: Path, *, model: str) -> None:

@@ -1,9 +1,10 @@
 """Which checkpoints belong to a run: a name made of everything that changes its bits."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reprolm.config import chosen
+from reprolm.config import chosen, section
 from reprolm.model.config import ModelConfig
 from reprolm.store import digest, file_sha256
 from reprolm.train.config import TrainConfig
@@ -35,10 +36,27 @@ def code_digest() -> str:
     return digest({str(path.relative_to(package)): file_sha256(path) for path in files if path.is_file()})
 
 
-def checkpoint_key(
+def key_parts(
     model: ModelConfig, train: TrainConfig, seed: int, data: str, fingerprint: dict[str, Any]
-) -> str:
-    """The name of a run's directory of checkpoints, 16 hex digits; `data` is the digest of its tokens."""
+) -> dict[str, Any]:
+    """All that changes a run's bits, to be read; `data` is the digest of its tokens."""
     training = {name: value for name, value in chosen(train).items() if name not in FREE}
-    parts = {"model": chosen(model), "train": training, "seed": seed, "data": data}
-    return digest(parts | {"code": code_digest(), "fingerprint": fingerprint})[:16]
+    return {
+        "model": chosen(model), "train": training, "seed": seed, "data": data, "code": code_digest(),
+        "fingerprint": fingerprint,
+    }  # fmt: skip
+
+
+def parts_of_params(params: Mapping[str, Any], data: str, fingerprint: dict[str, Any]) -> dict[str, Any]:
+    """The same, of what `params.yaml` holds.
+
+    Raises:
+        ReprolmError: one line for each thing that is wrong with the two sections (exit 2).
+    """
+    model, train = section(params, "model", ModelConfig), section(params, "train", TrainConfig)
+    return key_parts(model, train, params.get("seed", 0), data, fingerprint)
+
+
+def checkpoint_key(parts: dict[str, Any]) -> str:
+    """The name of a run's directory of checkpoints, 16 hex digits."""
+    return digest(parts)[:16]
