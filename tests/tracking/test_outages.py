@@ -162,3 +162,59 @@ def test_a_store_that_another_process_holds_gets_everything_when_it_is_free(
         holder.execute("COMMIT")
     sync(repository)
     whole(repository, written)
+
+
+def test_a_server_that_speaks_no_tls_is_one_line(
+    repository: Path, server: Faulty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Written(repository)
+    written.train(POINTS)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address.replace("http:", "https:"))
+    with pytest.raises(ReprolmError, match="does not take the record") as caught:
+        sync(repository)
+    assert (caught.value.exit, "\n" in str(caught.value)) == (Exit.NETWORK, False)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
+    back(server, monkeypatch)
+    sync(repository)
+    whole(repository, written)
+
+
+def test_a_store_that_may_only_be_read_keeps_nothing_and_loses_nothing(
+    repository: Path, to: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Written(repository)
+    written.train(POINTS)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///file:{repository / 'mlflow.db'}?mode=ro&uri=true")
+    with pytest.raises(ReprolmError, match="readonly database") as caught:
+        sync(repository)
+    assert (caught.value.exit, "\n" in str(caught.value)) == (Exit.NETWORK, False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    sync(repository)
+    whole(repository, written)
+
+
+SYNC = """
+import sys
+from pathlib import Path
+from reprolm.errors import guarded
+from reprolm.tracking.shipper import sync
+sys.exit(guarded(lambda: sync(Path(sys.argv[1])) and None))
+"""
+
+
+def test_a_store_of_a_newer_mlflow_is_left_alone(repository: Path, to: Destination) -> None:
+    written = Written(repository)
+    written.train(POINTS)
+    with sqlite3.connect(repository / "mlflow.db") as store:
+        ((known,),) = store.execute("select version_num from alembic_version").fetchall()
+        store.execute("update alembic_version set version_num = 'f00f00f00f00'")
+    # a process that has looked at the store's version does not look again
+    command = [sys.executable, "-c", SYNC, str(repository)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == Exit.NETWORK, done.stderr
+    assert "f00f00f00f00" in done.stderr.splitlines()[-1]
+    with sqlite3.connect(repository / "mlflow.db") as store:
+        store.execute("update alembic_version set version_num = ?", (known,))
+    sync(repository)
+    whole(repository, written)

@@ -107,7 +107,9 @@ def reason(root: Path, error: Exception) -> str:
     """Why the store did not do what it was asked for, in a short line without secrets."""
     if _away(error):
         return f"cannot reach {redacted(uri(root))}"
-    name, words = type(error).__name__, str(error).strip().partition("\n")[0]
+    name, lines = type(error).__name__, str(error).strip().splitlines() or [""]
+    # SQLAlchemy's first line may be advice for who wrote the program; what the driver said is behind it
+    words = next((line for line in lines if re.match(r"\(\w+(\.\w+)+\) ", line)), lines[0])
     # KeyError: its words alone say nothing
     line = f"{name}: {words}" if type(error).__module__ == "builtins" and words else words or name
     return textwrap.shorten(redacted(line), LONGEST_REASON, placeholder=" …")
