@@ -116,11 +116,24 @@ class Workspace:
         """What git sees as changed."""
         return self.run("git", "status", "--porcelain")
 
+    def sync(self, **variables: str) -> None:
+        """Sends what is left, when whoever is at it, or has given it up, is gone."""
+        until = time.monotonic() + 180
+        while True:
+            done = subprocess.run(
+                ["reprolm", "sync"], cwd=self.path, env=self.environment() | variables, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            )  # fmt: skip
+            if done.returncode == 0 and "a process sends" not in done.stdout:
+                return
+            held = "a process sends" in done.stdout or "is held by" in done.stdout
+            assert held, done.stdout
+            assert time.monotonic() < until, done.stdout
+            time.sleep(0.5)
+
     def runs(self) -> list[Run]:
         """The runs in the MLflow store, oldest first, after everything recorded was sent."""
-        # a process that is making the store must not be met by a second one
-        while "a process sends" in self.run("reprolm", "sync"):
-            time.sleep(0.5)
+        self.sync()
         if not (self.path / "mlflow.db").exists():
             return []
         client = self.client()

@@ -11,10 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+from mlflow.server import get_app_client
+
 from tests.serving import free_port, served
 
 BUCKET = "lab"
 ADMIN = ("admin", "a-long-password-1")
+MEMBERS = {"ann": "a-long-password-2", "ben": "a-long-password-3"}
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 AUTH = """[mlflow]
 default_permission = EDIT
@@ -32,8 +36,8 @@ def postgres() -> Path | None:
 
 
 @contextmanager
-def database(place: Path) -> Iterator[str]:
-    """A PostgreSQL of its own; the address of its database. It refuses to run as root: another user does."""
+def databases(place: Path) -> Iterator[tuple[str, str]]:
+    """A PostgreSQL of its own; the addresses of two databases. It does not run as root: another user does."""
     commands = postgres()
     assert commands is not None
     user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
@@ -49,7 +53,9 @@ def database(place: Path) -> Iterator[str]:
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={place} -c fsync=off"
     run(*control, "-o", options, "start")
     try:
-        yield f"postgresql://lab@127.0.0.1:{port}/postgres"
+        run(commands / "createdb", "-h", place, "-p", str(port), "-U", "lab", "users")
+        server = f"postgresql://lab@127.0.0.1:{port}"
+        yield f"{server}/postgres", f"{server}/users"
     finally:
         run(*control, "-m", "immediate", "stop")
 
@@ -70,18 +76,30 @@ class Team:
     mlflow: str
     s3: str
 
-    def member(self) -> dict[str, str]:
+    def member(self, name: str = "ann") -> dict[str, str]:
         """What stands in the environment of someone who may use them."""
-        name, password = ADMIN
-        login = {"MLFLOW_TRACKING_USERNAME": name, "MLFLOW_TRACKING_PASSWORD": password}
-        return {"MLFLOW_TRACKING_URI": self.mlflow} | login | KEYS
+        return {"MLFLOW_TRACKING_URI": self.mlflow} | login(name, MEMBERS[name]) | KEYS
+
+    def join(self) -> None:
+        """Makes the members known, as docs/team.md has the administrator do it."""
+        with pytest.MonkeyPatch.context() as patched:
+            for variable, value in login(*ADMIN).items():
+                patched.setenv(variable, value)
+            administrator = get_app_client("basic-auth", tracking_uri=self.mlflow)
+            for name, password in MEMBERS.items():
+                administrator.create_user(name, password)
+
+
+def login(name: str, password: str) -> dict[str, str]:
+    """The variables that MLflow's clients take a name and a password from."""
+    return {"MLFLOW_TRACKING_USERNAME": name, "MLFLOW_TRACKING_PASSWORD": password}
 
 
 @contextmanager
 def team(place: Path) -> Iterator[Team]:
     """The servers that docs/team.md describes."""
-    with database(place / "postgres") as store, objects(place) as s3:
-        (place / "auth.ini").write_text(AUTH.format(users=f"sqlite:///{place}/users.db", name=ADMIN[0]))
+    with databases(place / "postgres") as (store, users), objects(place) as s3:
+        (place / "auth.ini").write_text(AUTH.format(users=users, name=ADMIN[0]))
         command = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--workers", "1",
                    "--backend-store-uri", store, "--artifacts-destination", f"s3://{BUCKET}/mlflow",
                    "--host", "127.0.0.1"]  # fmt: skip
@@ -94,4 +112,6 @@ def team(place: Path) -> Iterator[Team]:
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
         with served(command, "/health", place, os.environ | settings) as mlflow:
-            yield Team(mlflow, s3)
+            running = Team(mlflow, s3)
+            running.join()
+            yield running
