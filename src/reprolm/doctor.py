@@ -133,7 +133,7 @@ def unfinished() -> Finding:
 
     found = leftovers(root())
     size = sum(each.bytes for each in found) / 1e6
-    remedy = "the same dvc repro resumes one; reprolm clean names them" if found else ""
+    remedy = "reprolm clean names them, and which dvc repro goes on from" if found else ""
     return Finding("unfinished trainings", f"{len(found)}, {size:,.1f} MB" if found else "none", remedy)
 
 
