@@ -25,6 +25,7 @@ def table(found: Comparison) -> str:
     """A line for each group; `*` marks the best of a column."""
     width = shutil.get_terminal_size((100, 24)).columns
     several = any(len(group.runs) > 1 for group in found.groups)
+    marked = False
     columns = [["", *(group.name for group in found.groups)]]
     if several:
         columns.append(["seeds", *(str(len(group.runs)) for group in found.groups)])
@@ -38,7 +39,8 @@ def table(found: Comparison) -> str:
         column = [heading + " ", *cells]
         if _width([*columns, column]) <= width or len(columns) < 3:
             columns.append(column)
-    return "\n".join([*_lines(columns), *_below(found, several=several)])
+            marked = marked or best is not None
+    return "\n".join([*_lines(columns), *_below(found, several=several, marked=marked)])
 
 
 def _width(columns: list[list[str]]) -> int:
@@ -52,11 +54,10 @@ def _lines(columns: list[list[str]]) -> Iterator[str]:
         yield "  ".join([f"{first[row]:<{max(map(len, first))}}", *cells]).rstrip()
 
 
-def _below(found: Comparison, *, several: bool) -> Iterator[str]:
+def _below(found: Comparison, *, several: bool, marked: bool) -> Iterator[str]:
     yield ""
     yield f"differ: {', '.join(found.differing) or 'no parameters'}"
     if several:
-        marked = any(found.best(metric) is not None for metric in found.metrics if metric.key in SHORT)
         star = "; * best mean" if marked else ""
         yield f"mean ± half of the 95 % interval over seeds (Student's t){star}"
     yield from (f"! {note}" for note in found.notes)
