@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reprolm.lineage.leftovers import clean, leftovers, present
+from reprolm.lineage.leftovers import clean, compared, leftovers, present
 from reprolm.store import directory_digest, locked, publish_json
 from reprolm.train.key import checkpoint_key
 from tests.settings import ROOT
@@ -82,7 +82,7 @@ def test_data_that_is_not_here_is_no_difference(repository: Path) -> None:
     now = present(repository)
     training(repository, 1, now)
     shutil.rmtree(repository / "data")
-    assert [each.other for each in leftovers(repository, present(repository))] == [()]
+    assert [each.other for each in compared(leftovers(repository), present(repository))] == [()]
 
 
 def test_parameters_that_are_wrong_are_told_and_hinder_nothing(
@@ -119,6 +119,6 @@ def test_where_nothing_is_left_nothing_is_asked(tmp_path: Path, capsys: pytest.C
 def test_a_key_that_cannot_be_read_is_no_reason(repository: Path, content: str) -> None:
     now = present(repository)
     (training(repository, 5, now) / "key.json").write_text(content)
-    (only,) = leftovers(repository, now)
+    (only,) = compared(leftovers(repository), now)
     assert only.other is None
     assert str(only) == f"{checkpoint_key(now)}: step 5, 0.5 MB"

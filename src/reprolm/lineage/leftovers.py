@@ -1,7 +1,7 @@
 """Checkpoints of trainings that were never finished: named with their size, removed on demand."""
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,33 +52,36 @@ def present(root: Path) -> dict[str, Any]:
     return parts_of_params(params, data, bits)
 
 
-def _other(directory: Path, now: dict[str, Any] | None) -> tuple[str, ...] | None:
+def _other(directory: Path, now: dict[str, Any]) -> tuple[str, ...] | None:
     """What checkpoints were made with that is another now; of data not here nothing is said."""
     try:
         then = read_json(directory / KEY)
-        return None if now is None else tuple(differences(then, now | {"data": now["data"] or then["data"]}))
+        return tuple(differences(then, now | {"data": now["data"] or then["data"]}))
     except (ReprolmError, KeyError):
         return None
 
 
-def leftovers(root: Path, now: dict[str, Any] | None = None) -> list[Leftover]:
+def leftovers(root: Path) -> list[Leftover]:
     """The unfinished trainings of a repository, one that a process is at among them; the largest first."""
     found = []
     for directory in checkpoints(root).glob("[!.]*"):
         if not directory.is_dir() or not any(directory.glob("*")):
             continue
         size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-        found.append(Leftover(directory, last_step(directory), size, _other(directory, now)))
+        found.append(Leftover(directory, last_step(directory), size))
     return sorted(found, key=lambda each: -each.bytes)
 
 
-def _compared(root: Path) -> list[Leftover]:
+def compared(found: list[Leftover], now: dict[str, Any]) -> list[Leftover]:
     """The same, with what is another now."""
+    return [replace(each, other=_other(each.directory, now)) for each in found]
+
+
+def _explained(root: Path) -> list[Leftover]:
+    """The unfinished trainings, and why one is not gone on from, where that can be told."""
     found = leftovers(root)
-    if not found:
-        return []
     try:
-        return leftovers(root, present(root))
+        return compared(found, present(root)) if found else []
     except ReprolmError as error:
         print(f"clean: what dvc repro would go on from is not known: {error}")
         return found
@@ -87,7 +90,7 @@ def _compared(root: Path) -> list[Leftover]:
 def clean(root: Path, *, remove: bool) -> list[Leftover]:
     """Prints the unfinished trainings; removes those that no process is at if asked to, and returns them."""
     removed = []
-    found = _compared(root)
+    found = _explained(root)
     for each in found:
         print(each)
         if remove:
