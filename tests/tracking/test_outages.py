@@ -58,6 +58,33 @@ def whole(root: Path, written: Written) -> None:
     assert pending(written.directory) == 0
 
 
+def refused(root: Path, match: str) -> None:
+    """The store takes nothing, and a line says why."""
+    with pytest.raises(ReprolmError, match=match) as caught:
+        sync(root)
+    assert caught.value.exit is Exit.NETWORK
+    assert "\n" not in str(caught.value)
+
+
+SYNC = """
+import sys
+from pathlib import Path
+from reprolm.errors import guarded
+from reprolm.tracking.shipper import sync
+{before}
+sys.exit(guarded(lambda: sync(Path(sys.argv[1])) and None))
+"""
+
+
+def refused_apart(root: Path, before: str = "") -> str:
+    """The same in a process of its own, after it has done something; the line."""
+    command = [sys.executable, "-c", SYNC.format(before=before), str(root)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == Exit.NETWORK, done.stderr
+    return done.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in ("none", "slow", "drip")])
 def test_a_server_that_goes_wrong_is_one_line_and_what_it_lacks_is_sent_when_it_is_back(
     repository: Path, server: Faulty, fault: str, monkeypatch: pytest.MonkeyPatch
@@ -65,10 +92,7 @@ def test_a_server_that_goes_wrong_is_one_line_and_what_it_lacks_is_sent_when_it_
     written = Written(repository)
     written.train(POINTS)
     server.goes(fault)
-    with pytest.raises(ReprolmError, match=f"{server.address}: does not take the record") as caught:
-        sync(repository)
-    assert caught.value.exit is Exit.NETWORK
-    assert "\n" not in str(caught.value)
+    refused(repository, f"{server.address}: does not take the record")
     assert pending(written.directory) > 0
     back(server, monkeypatch)
     sync(repository)
@@ -125,25 +149,17 @@ def test_a_server_that_dies_during_a_training_gets_the_rest_when_it_is_back(
     assert not following.is_alive()
 
 
-WITHIN = """
-import resource, sys
-from pathlib import Path
-from reprolm.errors import guarded
-from reprolm.tracking.shipper import sync
+FULL = """
+import resource
 store = Path(sys.argv[1]) / "mlflow.db"
 resource.setrlimit(resource.RLIMIT_FSIZE, (store.stat().st_size, resource.RLIM_INFINITY))
-sys.exit(guarded(lambda: sync(Path(sys.argv[1])) and None))
 """
 
 
 def test_a_store_on_a_full_disk_gets_everything_when_there_is_room(repository: Path) -> None:
     written = Written(repository)
     written.train(POINTS)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, "-c", WITHIN, str(repository)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == Exit.NETWORK, done.stderr
-    assert "does not take the record" in done.stderr.splitlines()[-1]
+    assert "does not take the record" in refused_apart(repository, FULL)
     sync(repository)
     whole(repository, written)
 
@@ -170,9 +186,7 @@ def test_a_server_that_speaks_no_tls_is_one_line(
     written = Written(repository)
     written.train(POINTS)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address.replace("http:", "https:"))
-    with pytest.raises(ReprolmError, match="does not take the record") as caught:
-        sync(repository)
-    assert (caught.value.exit, "\n" in str(caught.value)) == (Exit.NETWORK, False)
+    refused(repository, "does not take the record")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
     back(server, monkeypatch)
     sync(repository)
@@ -185,21 +199,10 @@ def test_a_store_that_may_only_be_read_keeps_nothing_and_loses_nothing(
     written = Written(repository)
     written.train(POINTS)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///file:{repository / 'mlflow.db'}?mode=ro&uri=true")
-    with pytest.raises(ReprolmError, match="readonly database") as caught:
-        sync(repository)
-    assert (caught.value.exit, "\n" in str(caught.value)) == (Exit.NETWORK, False)
+    refused(repository, "readonly database")
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     sync(repository)
     whole(repository, written)
-
-
-SYNC = """
-import sys
-from pathlib import Path
-from reprolm.errors import guarded
-from reprolm.tracking.shipper import sync
-sys.exit(guarded(lambda: sync(Path(sys.argv[1])) and None))
-"""
 
 
 def test_a_store_of_a_newer_mlflow_is_left_alone(repository: Path, to: Destination) -> None:
@@ -209,11 +212,7 @@ def test_a_store_of_a_newer_mlflow_is_left_alone(repository: Path, to: Destinati
         ((known,),) = store.execute("select version_num from alembic_version").fetchall()
         store.execute("update alembic_version set version_num = 'f00f00f00f00'")
     # a process that has looked at the store's version does not look again
-    command = [sys.executable, "-c", SYNC, str(repository)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == Exit.NETWORK, done.stderr
-    assert "f00f00f00f00" in done.stderr.splitlines()[-1]
+    assert "f00f00f00f00" in refused_apart(repository)
     with sqlite3.connect(repository / "mlflow.db") as store:
         store.execute("update alembic_version set version_num = ?", (known,))
     sync(repository)
