@@ -17,6 +17,7 @@ from typing import Any
 
 SLOW_SECONDS = 1.2
 HEADERS = ("Content-Type", "Content-Disposition")
+NO_PASSWORD = b"You are not authenticated. Please see the documentation for how to authenticate."
 NONSENSE = b"<html><body>Please log in</body></html>"
 
 
@@ -106,6 +107,7 @@ FAULTS: dict[str, Callable[[_Handler], None]] = {
     "busy": lambda request: request.answer(429, b"Too Many Requests", Retry_After="3600"),
     "nonsense": lambda request: request.answer(200, NONSENSE, Content_Type="text/html"),
     "empty": lambda request: request.answer(200, b"{}", Content_Type="application/json"),
+    "password": lambda request: request.answer(401, NO_PASSWORD, WWW_Authenticate='Basic realm="mlflow"'),
     "forbidden": lambda request: request.answer(403, NONSENSE, Content_Type="text/html"),
     "loop": lambda request: request.answer(302, b"", Location=request.path),
 }

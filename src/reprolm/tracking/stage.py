@@ -17,6 +17,7 @@ from reprolm.tracking.location import checkpoints, root
 from reprolm.tracking.pipeline import CLOSING, STAGES
 from reprolm.tracking.prompts import require_writable
 from reprolm.tracking.record import Record, milliseconds
+from reprolm.tracking.required import require
 from reprolm.tracking.shown import LAST_LINE
 
 C = TypeVar("C", bound=Config)
@@ -61,6 +62,15 @@ class Stage:
         if type(value) is not int or value < 0:
             raise refuse(name, "has a wrong value", got=value, want="a whole number", exit=Exit.PARAMETERS)
         return value
+
+    def require_store(self) -> None:
+        """Ends here what would have no store, where its user wants that (`REPROLM_TRACKING=required`).
+
+        Raises:
+            ReprolmError: as `required.require` (exit 69, 66 or 2).
+        """
+        if place().rank == 0:
+            require(self.root, self._watched)
 
     def require_prompts(self, tokenizer: Path) -> None:
         """Refuses prompts that a tokenizer cannot write; no output hangs on them, so they are no dependency.
@@ -180,6 +190,7 @@ def _perform(name: str, main: Callable[[Stage], None]) -> None:
     die_with_parent()
     stage = Stage(name)
     try:
+        stage.require_store()
         main(stage)
     except ModuleNotFoundError as error:
         lack = without(error.name or str(error))
