@@ -103,7 +103,8 @@ class Stage:
 
     def point(self, step: int, values: Mapping[str, float], at: float) -> None:
         """Records a point of each of some curves, at a time in seconds since 1970."""
-        self._add("point", step=step, values=values, at=milliseconds(at))
+        if self._record is not None:
+            self._record.add_point(step, values, milliseconds(at))
 
     def dataset(self, *, name: str, digest: str, source: str, context: str) -> None:
         """Records data that was used, and as what: `context` is training, validation or test."""
