@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from reprolm.errors import Exit, Problem, ReprolmError, refuse
-from reprolm.journal import stream
+from reprolm.journal import count
 from reprolm.lineage.claims import Claim, of_cache, of_lock, of_manifests
 from reprolm.lineage.content import dvc_digest
 from reprolm.progress import Progress
@@ -84,7 +84,7 @@ def damaged_journals(root: Path) -> list[Problem]:
     for path in sorted(executions(root).glob(f"*/{JOURNAL}")):
         with path.open("rb") as file:
             lines = sum(line.endswith(b"\n") for line in file)
-        if damaged := lines - sum(1 for _ in stream(path)):
+        if damaged := lines - count(path):
             want = f"whole ones: these are passed over; rm -r {path.parent}"
             found.append(Problem(str(path), f"{damaged:,} of {lines:,} records damaged", want=want))
     return found

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psutil
 
 from reprolm.errors import ReprolmError
-from reprolm.journal import read, stream
+from reprolm.journal import count, read, stream
 from reprolm.store import publish_json, read_json, step
 from reprolm.tracking.completion import completed
 from reprolm.tracking.computed import computing_run
@@ -71,7 +71,7 @@ class Shipped:
 
 def pending(directory: Path) -> int:
     """How many records MLflow lacks."""
-    return sum(1 for _ in stream(directory / JOURNAL, Shipped.of(directory).offset))
+    return count(directory / JOURNAL, Shipped.of(directory).offset)
 
 
 def execution_of(directory: Path) -> Execution | None:
