@@ -75,6 +75,11 @@ def _slow(request: _Handler) -> None:
     _healthy(request)
 
 
+def _flapping(request: _Handler) -> None:
+    """Half of each second it is there."""
+    (_healthy if time.monotonic() % 1 < 0.5 else _reset)(request)
+
+
 def _reset(request: _Handler) -> None:
     request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     request.connection.close()
@@ -101,6 +106,7 @@ FAULTS: dict[str, Callable[[_Handler], None]] = {
     "drip": _drip,
     "slow": _slow,
     "reset": _reset,
+    "flapping": _flapping,
     "deaf": _deaf,
     "cut": _cut,
     "error": lambda request: request.answer(500, b"Internal Server Error"),
@@ -129,8 +135,8 @@ class _Server(ThreadingHTTPServer):
 class Faulty:
     """Such a server. Its fault can be changed at any time; `3:deaf` is met by a third of the requests."""
 
-    def __init__(self, port: int) -> None:
-        self.address = f"http://127.0.0.1:{port}"
+    def __init__(self, port: int, pid: int) -> None:
+        self.address, self.pid = f"http://127.0.0.1:{port}", pid
 
     def goes(self, fault: str) -> None:
         """Lets go wrong from now on what `fault` names."""
@@ -159,7 +165,7 @@ def faulty(root: Path) -> Iterator[Faulty]:
     with subprocess.Popen(command, cwd=root, env=os.environ | settings, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
-            yield Faulty(int(process.stdout.readline()))
+            yield Faulty(int(process.stdout.readline()), process.pid)
         finally:
             process.kill()
 
