@@ -180,7 +180,7 @@ def test_a_text_without_a_document_of_two_tokens_cannot_be_padded(tmp_path: Path
         Batches(tokens, 1, 4, 1, laid="padded")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.integers(1, 25), min_size=1, max_size=12), st.integers(1, 10), st.integers(1, 5), st.data()
 )
@@ -212,7 +212,7 @@ def test_however_long_documents_are_a_padded_epoch_predicts_all_of_each_but_its_
         assert (whole.targets[:, -1] != IGNORED).any()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 25), min_size=2, max_size=12), st.integers(1, 10), st.data())
 def test_the_documents_of_isolated_windows_are_those_of_the_offsets(
     sizes: list[int], context: int, data: st.DataObject

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reprolm.data.shards import Tokens
@@ -31,7 +31,6 @@ class Echo(torch.nn.Module):
         return torch.nn.functional.one_hot(x, self.vocabulary) * 1.0
 
 
-@settings(deadline=None)
 @given(st.integers(2, 60), st.integers(1, 20), st.integers(1, 20), st.integers(1, 7))
 def test_every_target_is_scored_once_in_order(length: int, window: int, stride: int, batch: int) -> None:
     stride = min(stride, window)

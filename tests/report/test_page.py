@@ -255,7 +255,7 @@ def test_altered_samples_are_refused(params: dict[str, Any], root: Path) -> None
     assert refused.value.exit == Exit.INTEGRITY
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.dictionaries(st.text(max_size=8), st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),

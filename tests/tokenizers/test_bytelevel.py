@@ -81,7 +81,6 @@ def foreign(ours: Tokenizer, pattern: str) -> tiktoken.Encoding:
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-@settings(deadline=None)
 @given(text=UNICODE)
 def test_ids_are_those_of_tokenizers_and_of_tiktoken(pattern: str, text: str) -> None:
     ours = BYTEPAIR[pattern]
@@ -94,7 +93,7 @@ def test_ids_are_those_of_tokenizers_and_of_tiktoken(pattern: str, text: str) ->
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(text=UNICODE.map(lambda text: text * 5))
 def test_pieces_have_the_ids_of_the_whole(pattern: str, text: str) -> None:
     ours, before = BYTEPAIR[pattern], cutting.PIECE_BYTES

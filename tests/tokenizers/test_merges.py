@@ -52,7 +52,7 @@ FEW_LETTERS = st.dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.one_of(WORDS, FEW_LETTERS), st.integers(0, 40), st.integers(1, 3))
 def test_merges_are_those_of_counting_everything_anew(
     words: dict[bytes, int], count: int, least: int
@@ -97,7 +97,6 @@ def test_on_real_text_they_are_those_of_the_library(pattern: str) -> None:
 MERGES = learn({b"abcabcab": 5, b"cab aab": 4, b"aaaa": 3}, 12)
 
 
-@settings(deadline=None)
 @given(st.text("abc ", max_size=300).map(str.encode))
 def test_short_and_long_words_are_merged_in_the_order_of_learning(word: bytes) -> None:
     ids = [ID[byte] for byte in word]
