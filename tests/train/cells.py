@@ -3,6 +3,7 @@
 import itertools
 import os
 import random
+import shutil
 import signal
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import save
 
@@ -29,6 +31,8 @@ Choices = Mapping[str, Mapping[str, dict[str, Any]]]
 
 EDGE = 3
 """The step after which the second epoch begins; where it is within a batch, in the step after that."""
+FIRST_SCALE = 2.0**19
+"""At which the gradients of the small model just overflow."""
 CONTRACT: Choices = {
     "precision": {name: {"precision": name} for name in ("float32", "bfloat16", "float16")},
     "dropout": {"": {}, "dropout": {"dropout": 0.1}},
@@ -103,6 +107,13 @@ def named(cell: Cell) -> str:
     return "-".join(filter(None, cell.values()))
 
 
+def quick_and_harsh(patched: pytest.MonkeyPatch) -> None:
+    """For tests in which power does not fail, and float16 leaves out steps before and after the stop."""
+    patched.setattr("os.fsync", lambda descriptor: None)
+    patched.setattr("reprolm.train.precision.FIRST_SCALE", FIRST_SCALE)
+    patched.setattr("reprolm.train.precision.PATIENCE_STEPS", 2)
+
+
 class Made:
     """The run of a cell, and where and how it is stopped."""
 
@@ -137,11 +148,13 @@ class Made:
         raise AssertionError("ended before it was stopped")
 
     def resumed(self) -> Trainer:
-        """What was stopped goes on, in a process whose generators stand elsewhere."""
+        """What was stopped goes on, as often as asked, in a process whose generators stand elsewhere."""
         random.seed(1)
         np.random.seed(1)
         torch.manual_seed(1)
-        trainer = Trainer(self.run(), self.directory / "stopped", Memory())
+        shutil.rmtree(self.directory / "resumed", ignore_errors=True)
+        shutil.copytree(self.directory / "stopped", self.directory / "resumed")
+        trainer = Trainer(self.run(), self.directory / "resumed", Memory())
         trainer.fit()
         return trainer
 

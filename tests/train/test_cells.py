@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.train.cells import CHOICES, CONTRACT, Cell, Made, contract, covering, left, moved, named, pairs
+from tests.train.cells import (
+    CHOICES,
+    CONTRACT,
+    Cell,
+    Made,
+    contract,
+    covering,
+    left,
+    moved,
+    named,
+    pairs,
+    quick_and_harsh,
+)
 
 PAIRS = covering(CHOICES)
 EVERY = covering(CHOICES, contract())
@@ -17,16 +29,14 @@ COMPILED = covering({name: CONTRACT[name] for name in ("precision", "dropout", "
 
 @pytest.fixture(autouse=True)
 def _quick_and_harsh(monkeypatch: pytest.MonkeyPatch) -> None:
-    # power does not fail here
-    monkeypatch.setattr("os.fsync", lambda descriptor: None)
-    # float16 leaves out steps before and after the stop
-    monkeypatch.setattr("reprolm.train.precision.FIRST_SCALE", 2.0**24)
-    monkeypatch.setattr("reprolm.train.precision.PATIENCE_STEPS", 2)
+    quick_and_harsh(monkeypatch)
 
 
 def ends_as_a_whole_one(made: Made) -> None:
     whole, at = made.whole(), made.stopped()
     resumed = made.resumed()
+    first, *_, last = whole.watch.stations.values()
+    assert first["weights"] != last["weights"]
     assert 0 < at < resumed.state.step
     assert left(resumed, made.directory / "out-stopped") == left(whole, made.directory / "out-whole")
     assert moved(resumed) == moved(whole)
