@@ -130,6 +130,7 @@ class Trainer:
                     break  # what a range test was to find; its weights are worth no checkpoint
                 if stop or self._due(self.run.train.checkpoint_every_steps):
                     self._save()
+                    progress.advance(0, checkpoint=f"step={state.step} durable")
                     stop = self._asked_to_stop()
                 if stop:
                     progress.say(
