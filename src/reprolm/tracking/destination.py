@@ -178,7 +178,9 @@ def _first_use(address: str) -> contextlib.AbstractContextManager[None]:
     from sqlalchemy.engine import make_url
 
     name = make_url(address).database
-    return locked(Path(f"{name}.lock"), wait=patiently) if name else contextlib.nullcontext()
+    # SQLite also takes names with options: file:PATH?mode=ro
+    place = Path(f"{(name or '').removeprefix('file:')}.lock")
+    return locked(place, wait=patiently) if name else contextlib.nullcontext()
 
 
 def _experiment_id(client: "MlflowClient", name: str, root: Path | None) -> str:
