@@ -8,19 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from reprolm.train.publish import numbers
 from tests.train.cells import (
-    CHOICES,
-    CONTRACT,
-    Cell,
-    Made,
-    contract,
-    covering,
-    left,
-    moved,
-    named,
-    pairs,
-    quick_and_harsh,
-)
+    CHOICES, CONTRACT, EDGE, Cell, Made, contract, covering, left, moved, named, pairs, quick_and_harsh,
+)  # fmt: skip
 
 PAIRS = covering(CHOICES)
 EVERY = covering(CHOICES, contract())
@@ -71,3 +62,9 @@ def test_any_two_options_meet_in_a_cell(cells: list[Cell]) -> None:
 def test_every_combination_of_the_contract_is_a_cell() -> None:
     found = {tuple(cell[name] for name in CONTRACT) for cell in EVERY}
     assert len(found) == 3 * 2 * 2 * 2 * 4 == len(contract())
+
+
+@pytest.mark.parametrize(("place", "epochs"), [("at the", 1.0), ("before an inner", 6 / 7)])
+def test_the_second_epoch_begins_where_the_cells_say(tmp_path: Path, place: str, epochs: float) -> None:
+    made = Made(tmp_path, {"saved": f"saved {place} edge"}, steps=EDGE, asked=False)
+    assert numbers(made.whole())["epochs"] == epochs
