@@ -10,7 +10,18 @@ import torch
 
 from reprolm.train.publish import numbers
 from tests.train.cells import (
-    CHOICES, CONTRACT, EDGE, Cell, Made, contract, covering, left, moved, named, pairs, quick_and_harsh,
+    CHOICES,
+    CONTRACT,
+    EDGE,
+    Cell,
+    Made,
+    contract,
+    covering,
+    left,
+    moved,
+    named,
+    pairs,
+    quick_and_harsh,
 )  # fmt: skip
 
 PAIRS = covering(CHOICES)
