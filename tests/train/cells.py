@@ -39,7 +39,7 @@ CONTRACT: Choices = {
     "parts": {"whole": {"micro_batch_size": None}, "4 parts": {"micro_batch_size": 1}},
     "average": {"": {}, "ema": {"ema_decay": 0.9}},
     "saved": {
-        f"saved {place} edge": {"saved": EDGE + steps, "tokens": tokens}
+        f"saved {place} edge": {"saved": EDGE + steps, "corpus": tokens}
         for place, steps, tokens in (
             ("before the", -1, 208), ("at the", 0, 208), ("after the", 1, 208), ("before an inner", 0, 240),
         )

@@ -37,11 +37,11 @@ def crash() -> None:
     raise CrashError
 
 
-def run(tmp_path: Path, tokens: int = 3000, **changes: Any) -> Run:
-    """A small run on so many tokens, which have a pattern."""
+def run(tmp_path: Path, corpus: int = 3000, **changes: Any) -> Run:
+    """A small run on a corpus of so many tokens, which have a pattern."""
     directory = tmp_path / "tokens"
     if not directory.exists():
-        write_tokens(directory, train=patterned(tokens), validation=patterned(300, seed=1))
+        write_tokens(directory, train=patterned(corpus), validation=patterned(300, seed=1))
     splits = [Tokens(directory, split) for split in ("train", "validation")]
     model = {key: changes.pop(key) for key in ModelConfig.model_fields if key in changes}
     threads = changes.pop("threads", 1)
