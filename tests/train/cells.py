@@ -148,7 +148,8 @@ class Made:
         raise AssertionError("ended before it was stopped")
 
     def resumed(self) -> Trainer:
-        """What was stopped goes on, as often as asked, in a process whose generators stand elsewhere."""
+        """What was stopped goes on, as often as asked, as in a process that compiles anew and draws otherwise."""
+        torch.compiler.reset()
         random.seed(1)
         np.random.seed(1)
         torch.manual_seed(1)

@@ -58,7 +58,7 @@ def test_a_stopped_run_of_every_cell_of_the_contract_ends_byte_identical(tmp_pat
 @pytest.mark.heavy
 @pytest.mark.parametrize("cell", COMPILED, ids=named)
 def test_a_stopped_run_of_compiled_steps_ends_byte_identical(tmp_path: Path, cell: Cell) -> None:
-    torch._dynamo.reset()
+    torch.compiler.reset()
     ends_as_a_whole_one(Made(tmp_path, cell, compile=True))
 
 
