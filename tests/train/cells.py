@@ -148,7 +148,7 @@ class Made:
         raise AssertionError("ended before it was stopped")
 
     def resumed(self) -> Trainer:
-        """What was stopped goes on, as often as asked, as in a new process: compiled anew, lots drawn otherwise."""
+        """What was stopped goes on, as often as asked, as in a new process: compiled anew, other lots."""
         torch.compiler.reset()
         random.seed(1)
         np.random.seed(1)
