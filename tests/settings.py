@@ -1,5 +1,7 @@
 """Small sections of params.yaml for tests; each call may change values."""
 
+import functools
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,14 @@ SMALL = {
 
 def raw(name: str, **changes: Any) -> dict[str, Any]:
     """A section of the repository's own params.yaml, made small."""
-    return read_params(ROOT / "params.yaml")[name] | SMALL.get(name, {}) | changes
+    section: dict[str, Any] = deepcopy(_params()[name])
+    return section | SMALL.get(name, {}) | changes
+
+
+@functools.cache
+def _params() -> dict[str, Any]:
+    # to parse it takes longer than to train a small model for a few steps
+    return read_params(ROOT / "params.yaml")
 
 
 def model_config(**changes: Any) -> ModelConfig:

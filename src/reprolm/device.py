@@ -74,6 +74,13 @@ def computes_in(precision: str, on: torch.device) -> bool:
     return any(there for name, there in found.items() if word in name)
 
 
+def slow_precision(precision: str, on: torch.device) -> str:
+    """What to know of a `train.precision` that a device has no instructions for, nothing of others."""
+    if computes_in(precision, on):
+        return ""
+    return f"this {on.type.upper()} has no {precision} of its own: train.precision: float32 is faster"
+
+
 def peak_bytes(on: torch.device) -> int:
     """The most memory so far: of tensors on a GPU, else of this process."""
     if on.type == "cuda":

@@ -28,20 +28,19 @@ class Progress:
         )  # fmt: skip
         self._label, self._total, self._unit, self._done, self._before = label, total, unit, done, done
         self._started = time.monotonic()
-        self._numbers: dict[str, float | str] = {}
+        self._numbers: dict[str, str] = {}
 
     def advance(self, count: int = 1, **numbers: float | str) -> None:
         """Adds finished work; numbers are shown until they are given anew."""
         self._done += count
-        self._numbers |= numbers
+        self._numbers |= {name: v if isinstance(v, str) else f"{v:.4g}" for name, v in numbers.items()}
         if not self._plain:
             if numbers:
-                shown = {k: v if isinstance(v, str) else f"{v:.4g}" for k, v in self._numbers.items()}
-                self._bar.set_postfix(shown, refresh=False)
+                self._bar.set_postfix_str(", ".join(self._shown_numbers), refresh=False)
             self._bar.update(count)
         elif time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_EVERY_SECONDS
-            print(self._line(self._numbers), file=sys.stderr, flush=True)
+            print(self._line(), file=sys.stderr, flush=True)
 
     def say(self, text: str) -> None:
         """A line of its own, above the bar."""
@@ -49,7 +48,11 @@ class Progress:
             self._bar.write(text, file=sys.stderr)
             sys.stderr.flush()
 
-    def _line(self, numbers: dict[str, float | str]) -> str:
+    @property
+    def _shown_numbers(self) -> list[str]:
+        return [f"{name} {value}" for name, value in self._numbers.items()]
+
+    def _line(self) -> str:
         rate = (self._done - self._before) / max(time.monotonic() - self._started, 1e-9)
         text = f"{self._label}: {self._done:,}"
         if self._total:
@@ -57,8 +60,7 @@ class Progress:
             text += f" of {self._total:,} {self._unit}, {self._done / self._total:.0%}, {left:.0f} s left"
         else:
             text += f" {self._unit}"
-        shown = [f"{k} {v if isinstance(v, str) else f'{v:.4g}'}" for k, v in numbers.items()]
-        return ", ".join([text, f"{rate:,.0f} {self._unit}/s", *shown])
+        return ", ".join([text, f"{rate:,.0f} {self._unit}/s", *self._shown_numbers])
 
     def __enter__(self) -> Self:
         return self

@@ -2,12 +2,13 @@
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from reprolm.diagnose.detect import Detector, Observation, spread
+from reprolm.diagnose.detect import Detector, Memory, Observation, spread
 from tests.diagnose import curves
 from tests.diagnose.curves import FACTS, STEPS, Floats, detected, kinds, options
 
@@ -69,23 +70,73 @@ def test_a_detector_that_is_restored_from_json_goes_on_as_if_nothing_had_been(na
     assert resumed.remembered() == whole.remembered()
 
 
+def exploding() -> list[Observation]:
+    norms = [1.0 + 0.1 * math.sin(step) for step in range(60)]
+    norms[40] = norms[41] = 150.0
+    return [Observation(step, 3.0, norm, 1e-3) for step, norm in enumerate(norms, 1)]
+
+
+def overflowing(first: int = 1) -> list[Observation]:
+    return [Observation(step, 3.0, math.inf, 1e-3, skipped=True) for step in range(first, first + 21)]
+
+
+def collapsing(load: float = 0.012, steps: int = 210) -> list[Observation]:
+    rest = (1 - load) / 3
+    layers = [[0.25] * 4, [rest, load, rest, rest]]
+    return [Observation(step, 5.0 - step / 100, 1.0, 1e-3, loads=layers) for step in range(1, steps + 1)]
+
+
+def observed(name: str) -> list[Observation]:
+    return [Observation(step, loss, 1.0, 1e-3) for step, loss in enumerate(CASES[name][0].tolist(), 1)]
+
+
+def taken(seen: list[Observation], memory: dict[str, Any] | None = None) -> Detector:
+    detector = Detector(options(), FACTS, memory)
+    for observation in seen:
+        detector.take(observation)
+    return detector
+
+
+FORGOTTEN: dict[str, tuple[list[Observation], int]] = {
+    "raw": (observed("jump"), 950),
+    "average": (observed("recovered spike"), 1002),
+    "lowest": (observed("slow drift"), 1150),
+    "first": (observed("slow drift"), 1060),
+    "losses": (observed("recovered spike"), 1000),
+    "noise": (observed("recovered spike"), 1000),
+    "norms": (exploding(), 30),
+    "grid": (observed("stuck at unigram"), 450),
+    "above_steps": (observed("slow drift"), 1520),
+    "skipped_steps": (overflowing(), 10),
+    "idle_steps": (collapsing(), 100),
+    "spike_until": (observed("recovered spike"), 1010),
+    "events": (observed("recovered spike"), 1500),
+}
+"""In which curve, and where, a detector that forgets one thing tells something else."""
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Memory)])
+def test_a_detector_that_forgets_anything_tells_other_events(name: str) -> None:
+    seen, cut = FORGOTTEN[name]
+    whole, memory = taken(seen).events, taken(seen[:cut]).remembered()
+    assert taken(seen[cut:], memory).events == whole
+    memory = taken(seen[:cut]).remembered()
+    assert taken(seen[cut:], memory | {name: asdict(Memory())[name]}).events != whole
+
+
 def test_a_range_test_is_not_called_stuck() -> None:
     detector = Detector(options(), replace(FACTS, tests_rates=True))
     assert not detected(CASES["stuck at unigram"][0], detector).events
 
 
 def test_a_gradient_a_hundred_times_the_usual_is_told_and_one_that_was_skipped_is_not() -> None:
-    norms = [1.0 + 0.1 * math.sin(step) for step in range(60)]
-    norms[40] = norms[41] = 150.0
-    detector = Detector(options(), FACTS)
-    for step, norm in enumerate(norms, 1):
-        detector.take(Observation(step, 3.0, norm, 1e-3))
+    detector = taken(exploding())
     (event,) = detector.events
     assert (event.type, event.step, event.last_step) == ("GRAD_EXPLODE", 41, 42)
     assert event.record()["batches"] == [40, 41]
-    for step in range(61, 82):
-        detector.take(Observation(step, 3.0, math.inf, 1e-3, skipped=True))
-        assert kinds(detector.events) == ["GRAD_EXPLODE"] + ["NONFINITE"] * (step == 81)
+    for observation in overflowing(61):
+        detector.take(observation)
+        assert kinds(detector.events) == ["GRAD_EXPLODE"] + ["NONFINITE"] * (observation.step == 81)
 
 
 def test_a_gradient_that_is_not_finite_stops_at_once() -> None:
@@ -96,12 +147,7 @@ def test_a_gradient_that_is_not_finite_stops_at_once() -> None:
 
 def test_an_expert_without_work_for_200_steps_has_collapsed() -> None:
     def told(load: float, steps: int) -> list[str]:
-        detector = Detector(options(), FACTS)
-        rest = (1 - load) / 3
-        for step in range(1, steps + 1):
-            layers = [[0.25] * 4, [rest, load, rest, rest]]
-            detector.take(Observation(step, 5.0 - step / 100, 1.0, 1e-3, loads=layers))
-        return kinds(detector.events)
+        return kinds(taken(collapsing(load, steps)).events)
 
     assert told(0.012, 199) == []
     assert told(0.012, 210) == ["EXPERT_COLLAPSE"]

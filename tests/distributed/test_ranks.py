@@ -2,16 +2,20 @@
 
 import pytest
 
-from reprolm.distributed.ranks import Place, place
+from reprolm.distributed.ranks import RENDEZVOUS, Place, place
 from reprolm.errors import Exit, ReprolmError
 
 
 def test_a_process_is_the_one_that_torchrun_says() -> None:
-    assert place({}) == place({"RANK": "3"}) == Place()
+    assert place({}) == place({"RANK": "3"}) == Place() == Place(0, 1, 0, 1, "env://")
     assert place({"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}) == Place(1, 2, 1, 2)
     assert place({"RANK": "1", "WORLD_SIZE": "2"}) == Place(1, 2, 0, 2)
     of_torchrun = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
     assert place(of_torchrun) == Place(3, 4, 1, 2)
+
+
+def test_the_processes_of_one_machine_meet_where_the_first_one_says() -> None:
+    assert place({"RANK": "1", "WORLD_SIZE": "2", RENDEZVOUS: "file:///x"}).rendezvous == "file:///x"
 
 
 @pytest.mark.parametrize(

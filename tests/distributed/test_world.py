@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from reprolm.distributed.layout import laid_as, whole
-from reprolm.distributed.ranks import RENDEZVOUS, Place, place
 from reprolm.distributed.world import ALONE, World, _messages
 from reprolm.errors import Exit, ReprolmError
 
@@ -39,11 +38,3 @@ def test_messages_hold_every_tensor_once_in_order(monkeypatch: pytest.MonkeyPatc
     tensors = [torch.zeros(size) for size in (1, 2, 9, 3, 3, 3)]
     parts = [[len(tensor) for tensor in part] for part in _messages(tensors)]
     assert parts == [[1, 2, 9], [3, 3, 3]]
-
-
-def test_a_place_is_what_torchrun_or_the_first_process_says() -> None:
-    assert place({}) == Place(0, 1, 0, 1, "env://")
-    assert place({"RANK": "3"}) == Place()  # of somebody else
-    torchrun = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}
-    assert place(torchrun) == Place(3, 4, 1, 4, "env://")
-    assert place(torchrun | {RENDEZVOUS: "file:///x"}).rendezvous == "file:///x"

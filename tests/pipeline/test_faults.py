@@ -85,10 +85,12 @@ def test_a_stage_dies_with_dvc_and_the_next_run_is_clean(work: Workspace) -> Non
 
 
 def contents(work: Workspace) -> dict[str, bytes]:
-    """Every output of the pipeline."""
+    """Every output of the pipeline, by its path in the repository."""
     places = ("data", "models", "metrics", "plots", "reports")
     files = [path for place in places for path in (work.path / place).rglob("*") if path.is_file()]
-    return {str(path): path.read_bytes() for path in files if path.name != "parameters.ok"}
+    return {
+        str(path.relative_to(work.path)): path.read_bytes() for path in files if path.name != "parameters.ok"
+    }
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from reprolm.data.shards import Tokens
+from reprolm.model.config import ModelConfig
 from reprolm.store import directory_digest
 from reprolm.train.loop import Trainer
 from reprolm.train.publish import numbers, publish_curve, publish_model
@@ -36,20 +37,16 @@ def crash() -> None:
     raise CrashError
 
 
-def run(tmp_path: Path, **changes: Any) -> Run:
-    """A small run on tokens that have a pattern."""
+def run(tmp_path: Path, corpus: int = 3000, **changes: Any) -> Run:
+    """A small run on a corpus of so many tokens, which have a pattern."""
     directory = tmp_path / "tokens"
     if not directory.exists():
-        write_tokens(directory, train=patterned(3000), validation=patterned(300, seed=1))
-    tokens = [Tokens(directory, split) for split in ("train", "validation")]
-    model = {
-        key: changes.pop(key)
-        for key in ("dropout", "feedforward", "moe", "n_layers", "position")
-        if key in changes
-    }
+        write_tokens(directory, train=patterned(corpus), validation=patterned(300, seed=1))
+    splits = [Tokens(directory, split) for split in ("train", "validation")]
+    model = {key: changes.pop(key) for key in ModelConfig.model_fields if key in changes}
     threads = changes.pop("threads", 1)
     configs = model_config(**model), train_config(**changes)
-    return Run(*configs, 7, *tokens, torch.device("cpu"), threads=threads)
+    return Run(*configs, 7, *splits, torch.device("cpu"), threads=threads)
 
 
 def published(trainer: Trainer, out: Path) -> tuple[str, bytes, dict[str, Any]]:

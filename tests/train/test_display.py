@@ -72,6 +72,6 @@ def test_a_precision_that_the_device_has_no_instructions_for_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for there in (True, False):
-        monkeypatch.setattr("reprolm.train.loop.computes_in", lambda *_, there=there: there)
+        monkeypatch.setattr("reprolm.device.computes_in", lambda *_, there=there: there)
         Trainer(run(tmp_path, precision="bfloat16"), tmp_path / str(there), Memory()).fit()
         assert ("this CPU has no bfloat16 of its own" in capsys.readouterr().out) is not there

@@ -1,10 +1,12 @@
 """Training: it learns, and a killed run ends as one that was never interrupted."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 import torch
 
 from reprolm.errors import Exit, ReprolmError, Stopped, guarded
+from reprolm.store import publish_directory, verified
 from reprolm.train.loop import Trainer
 from reprolm.train.publish import publish_curve
 from tests.settings import ROOT, raw
@@ -165,6 +168,46 @@ def test_a_damaged_checkpoint_is_passed_over_and_the_end_is_the_same(tmp_path: P
     (newest / "model.safetensors").write_bytes(content)
     assert finished(config, tmp_path / "a", tmp_path / "out-b") == whole
     assert "has other bytes" in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_reads_otherwise_than_written_ends_the_run_before_older_ones_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = run(tmp_path)
+    whole = finished(config, tmp_path / "a", tmp_path / "out-a")
+
+    @contextmanager
+    def lossy(target: Path) -> Iterator[Path]:
+        with publish_directory(target) as out:
+            yield out
+        if target.name == "step-000000009":
+            os.truncate(target / "model.safetensors", 100)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("reprolm.train.checkpoint.publish_directory", lossy)
+        with pytest.raises(ReprolmError, match=r"model\.safetensors: has another size") as caught:
+            Trainer(config, tmp_path / "b", Memory()).fit()
+    assert caught.value.exit is Exit.INTEGRITY
+    assert [path.name[-1] for path in sorted((tmp_path / "b").glob("step-*"))] == ["3", "6", "9"]
+    assert finished(config, tmp_path / "b", tmp_path / "out-b") == whole
+
+
+def test_a_checkpoint_is_called_durable_after_it_was_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("reprolm.progress.LINE_EVERY_SECONDS", 0.0)
+    told: list[str] = []
+
+    def called() -> str:
+        return ["", *re.findall(r"checkpoint (step=\d+ durable)", capsys.readouterr().err)][-1]
+
+    def read(path: Path) -> Path:
+        told.append(called())
+        return verified(path)
+
+    monkeypatch.setattr("reprolm.train.checkpoint.verified", read)
+    Trainer(run(tmp_path), tmp_path / "a", Memory()).fit()
+    assert [*told, called()] == ["", *(f"step={step} durable" for step in (3, 6, 9, 12))]
 
 
 @pytest.mark.parametrize("every", [5, 6, 12])

@@ -9,6 +9,7 @@ import torch
 from reprolm.data.batches import Batch
 from reprolm.errors import Exit, ReprolmError
 from reprolm.store import read_json
+from reprolm.train import forensics
 from reprolm.train.loop import Trainer
 from reprolm.train.publish import numbers, publish_record
 from reprolm.train.step import Step, shares
@@ -56,7 +57,9 @@ def test_where_it_may_halve_it_goes_on_with_the_same_tokens_a_step(
     assert capsys.readouterr().err.count("out of memory; goes on with") == 2
     assert trainer.step.shape["halved_to"] == numbers(trainer)["halved_to"] == 2
     publish_record(trainer, tmp_path / "record")
-    assert read_json(tmp_path / "record" / "certificate.json")["device"]["halved_to"] == 2
+    forensics.write(trainer.watch, trainer.run, tmp_path / "forensics", str)
+    for out in ("record", "forensics"):
+        assert read_json(tmp_path / out / "certificate.json")["device"]["halved_to"] == 2
     monkeypatch.undo()
     whole, _ = trained(tmp_path, "whole", batch_size=8, micro_batch_size=2)
     assert distance(whole, trainer) == 0.0

@@ -9,7 +9,7 @@ from reprolm.config import words
 from reprolm.optim.config import OptimConfig
 from reprolm.train.loop import Trainer
 from tests.settings import raw
-from tests.train.runs import CrashError, Memory, crash, finished, run
+from tests.train.runs import Memory, run
 
 RATES = {"adamw": 0.01, "adamw_scratch": 0.01, "adam": 0.01, "sgd": 0.3, "lion": 0.002, "muon": 0.01}
 OPTIMIZERS = words(OptimConfig.model_fields["optimizer"].annotation)
@@ -33,24 +33,6 @@ def test_the_loss_falls_towards_the_entropy_of_the_pattern(tmp_path: Path, optim
     losses = told["train/loss"]
     assert losses[0] > 3.0
     assert sum(losses[-10:]) / 10 < 1.0  # the entropy of a choice of 0.8 against 0.2 is 0.50
-
-
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_run_with_an_average_and_a_plateau_that_dies_ends_byte_identical(
-    tmp_path: Path, optimizer: str
-) -> None:
-    plateau = {"factor": 0.5, "patience_validations": 0, "threshold": 0.5}
-    config = run(
-        tmp_path, optimizer=optimizer, ema_decay=0.5, schedule="plateau", plateau=plateau, loss="chunked",
-        validate_every_steps=2,
-    )  # fmt: skip
-    whole = finished(config, tmp_path / "a", tmp_path / "out-a")
-    with pytest.raises(CrashError):
-        Trainer(config, tmp_path / "b", Memory(8, crash)).fit()
-    resumed = Trainer(config, tmp_path / "b", Memory())
-    assert resumed.state.step == 6
-    assert resumed.step.schedule.plateau.share < 1
-    assert finished(config, tmp_path / "b", tmp_path / "out-b") == whole
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

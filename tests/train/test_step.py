@@ -13,7 +13,7 @@ from reprolm.train.loop import Trainer
 from reprolm.train.precision import LossScale
 from reprolm.train.step import Step, shares
 from tests.settings import raw
-from tests.train.runs import CrashError, Memory, crash, finished, published, run
+from tests.train.runs import Memory, finished, run
 
 
 def trained(tmp_path: Path, name: str, steps: int = 12, **changes: Any) -> tuple[Trainer, list[float]]:
@@ -204,45 +204,6 @@ def test_patience_ends_the_run_and_a_resumed_run_has_the_same_patience(tmp_path:
     with pytest.raises(KeyboardInterrupt):
         Trainer(config, tmp_path / "b", Memory(ended - 5, stop)).fit()
     assert finished(config, tmp_path / "b", tmp_path / "out-b") == whole
-
-
-@pytest.mark.parametrize("precision", ["float32", "float16"])
-@pytest.mark.parametrize("micro", [None, 2])
-@pytest.mark.parametrize("again", [False, True])
-def test_whatever_a_step_is_made_of_it_resumes_to_the_bit(
-    tmp_path: Path, precision: str, micro: int | None, again: bool
-) -> None:
-    kinds = {"precision": precision, "micro_batch_size": micro, "activation_checkpointing": again}
-    config = run(tmp_path, dropout=0.1, **kinds)
-    whole = finished(config, tmp_path / "a", tmp_path / "out-a")
-
-    def stop() -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        Trainer(config, tmp_path / "b", Memory(8, stop)).fit()
-    assert finished(config, tmp_path / "b", tmp_path / "out-b") == whole
-
-
-def test_the_loss_scale_is_that_of_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # so high that the first steps overflow: one that began from it again would leave others out
-    monkeypatch.setattr("reprolm.train.precision.FIRST_SCALE", 2.0**24)
-    config = run(tmp_path, precision="float16")
-    trainer = Trainer(config, tmp_path / "a", Memory())
-    trainer.fit()
-    whole = published(trainer, tmp_path / "out-a")
-    with pytest.raises(CrashError):
-        Trainer(config, tmp_path / "b", Memory(8, crash)).fit()
-
-    resumed = Trainer(config, tmp_path / "b", Memory())
-    assert resumed.state.step == 6
-    resumed.fit()
-    assert resumed.step.precision.scale == trainer.step.precision.scale
-    assert published(resumed, tmp_path / "out-b") == whole
-    scale = trainer.step.precision.scale
-    assert scale is not None
-    assert scale.scale < 2.0**24
-    assert 0 < scale.clean_steps < 12
 
 
 def test_a_compiled_model_trains_as_one_that_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

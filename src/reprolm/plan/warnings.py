@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from reprolm.device import computes_in
+from reprolm.device import slow_precision
 from reprolm.plan.found import Found
 from reprolm.plan.pace import Size
 from reprolm.quantities import amount
@@ -37,8 +37,8 @@ def warnings(plan: Mapping[str, Any], size: Size, data: Found) -> Iterator[str]:
         yield "the parts of memory are of one process; what processes tell each other takes time besides"
         if size.train.sharding == "fsdp":
             yield "train.sharding is fsdp: the plan is of processes that hold all tensors"
-    if not computes_in(size.train.precision, torch.device(plan["device"])):
-        yield f"this {plan['device'].upper()} has no {size.train.precision} of its own: float32 is faster"
+    if slow := slow_precision(size.train.precision, torch.device(plan["device"])):
+        yield slow
     if size.train.compile:
         yield "train.compile is on: the plan is of the same run without it"
 

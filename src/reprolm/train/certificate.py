@@ -8,7 +8,7 @@ from reprolm.config import chosen
 from reprolm.device import fingerprint
 from reprolm.store import directory_digest
 from reprolm.train.key import FREE, code_digest
-from reprolm.train.run import Run
+from reprolm.train.watch import Watch
 
 FORMAT = 1
 
@@ -23,11 +23,9 @@ def _flags(environment: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def certificate(run: Run, stations: dict[str, dict[str, str]], halved: int | None = None) -> dict[str, Any]:
-    """The content of `certificate.json`: no clock, host or path, so that equal runs have equal ones.
-
-    A run that had too little memory says to how many sequences at once it was `halved`.
-    """
+def certificate(watch: Watch) -> dict[str, Any]:
+    """The content of `certificate.json`: no clock, host or path, so that equal runs have equal ones."""
+    run = watch.step.run
     bits = fingerprint(run.device, torch.get_num_threads())
     free = {f"train.{name}" for name in FREE}
     params = chosen(run.model, "model.") | {
@@ -41,7 +39,7 @@ def certificate(run: Run, stations: dict[str, dict[str, str]], halved: int | Non
         "versions": {name: bits[name] for name in ("python", "torch", "numpy", "cuda")},
         "device": {name: bits[name] for name in ("device", "processor", "instructions", "threads")}
         | {"processes": run.world.size}
-        | ({"halved_to": halved} if halved else {}),
+        | watch.step.forced,
         "flags": _flags(bits["environment"]),
-        "steps": stations,
+        "steps": watch.stations,
     }

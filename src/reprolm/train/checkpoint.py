@@ -88,14 +88,20 @@ class Checkpoints:
         self.directory, self.world = directory, world
 
     def save(self, state: State, tensors: Tensors) -> None:
-        """Publishes a checkpoint and removes all but the newest two."""
+        """Publishes a checkpoint, reads it again, and only then removes all but the newest two.
+
+        Raises:
+            ReprolmError: what was read is not what was written (exit 76); the older ones are still there.
+        """
         files = tensors.files()
         if not self.world.leads:
             return
-        with publish_directory(self.directory / f"step-{state.step:09d}") as out:
+        path = self.directory / f"step-{state.step:09d}"
+        with publish_directory(path) as out:
             for name, content in files.items():
                 write_tensors(out / name, content)
             publish_json(out / STATE, asdict(state))
+        verified(path)
         for old in self._steps()[:-KEPT]:
             prune(old)
 

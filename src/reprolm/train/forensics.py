@@ -40,7 +40,7 @@ def write(watch: Watch, run: Run, out: Path, decode: Decode) -> None:
         (bundle / "norms.csv").write_text(watch.norms.csv())
         (bundle / "steps.csv").write_text(watch.series.csv())
         (bundle / "events.jsonl").write_text(lines(events))
-        publish_json(bundle / "certificate.json", certificate(run, watch.stations))
+        publish_json(bundle / "certificate.json", certificate(watch))
         config = {"seed": run.seed, "model": run.model.model_dump(), "train": run.train.model_dump()}
         publish_json(bundle / "config.json", config)
         publish_json(

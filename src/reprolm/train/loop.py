@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from reprolm.device import computes_in
+from reprolm.device import slow_precision
 from reprolm.diagnose.digests import STEPS as CERTIFIED
 from reprolm.diagnose.events import MEANING, Event
 from reprolm.distributed.sharding import rest, shard
@@ -114,9 +114,8 @@ class Trainer:
         tokens, state = self.step.tokens, self.state
         if state.step and self.run.world.leads:
             print(f"train: resumes after step {state.step:,} of {self.step.total:,}", flush=True)
-        if self.run.world.leads and not computes_in(self.run.train.precision, self.run.device):
-            slow = f"this {self.run.device.type.upper()} has no {self.run.train.precision} of its own"
-            print(f"train: {slow}: train.precision: float32 is faster", flush=True)
+        if self.run.world.leads and (slow := slow_precision(self.run.train.precision, self.run.device)):
+            print(f"train: {slow}", flush=True)
         whole = self.step.total * tokens
         bar = Progress("train", whole, "tokens", done=state.step * tokens, shown=self.run.world.leads)
         with self._signals.heard(), bar as progress:
@@ -130,6 +129,7 @@ class Trainer:
                     break  # what a range test was to find; its weights are worth no checkpoint
                 if stop or self._due(self.run.train.checkpoint_every_steps):
                     self._save()
+                    progress.advance(0, checkpoint=f"step={state.step} durable")
                     stop = self._asked_to_stop()
                 if stop:
                     progress.say(

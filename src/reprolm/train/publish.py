@@ -54,9 +54,7 @@ def publish_record(trainer: Trainer, out: Path) -> None:
     with publish_directory(out) as directory:
         (directory / "steps.csv").write_text(watch.series.csv())
         (directory / "events.jsonl").write_text(lines(watch.records()), encoding="utf-8")
-        publish_json(
-            directory / "certificate.json", certificate(trainer.run, watch.stations, trainer.step.halved)
-        )
+        publish_json(directory / "certificate.json", certificate(watch))
 
 
 def speed(trainer: Trainer) -> str:
@@ -90,7 +88,7 @@ def numbers(trainer: Trainer) -> dict[str, Any]:
         "tokens": state.step * step.tokens,
         "epochs": state.step * step.batches.batch_size / step.batches.windows,
         "events": len(trainer.watch.detector.events),
-        **({"halved_to": step.halved} if step.halved else {}),
+        **step.forced,
         "clip": clipping(
             list(trainer.watch.series.columns["gradient_norm"]),
             trainer.run.train.max_grad_norm,

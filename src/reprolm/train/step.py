@@ -65,10 +65,14 @@ class Step:
         """Of the gradient of each parameter, before clipping; `optim_step` sets it."""
 
     @property
+    def forced(self) -> dict[str, int]:
+        """Sequences at once to which too little memory has forced, if it has: `halved_to`."""
+        return {"halved_to": self.halved} if self.halved else {}
+
+    @property
     def shape(self) -> dict[str, int]:
-        """How a batch is divided; `halved_to` marks what memory has forced."""
-        halved = {"halved_to": self.halved} if self.halved else {}
-        return {"processes": self.run.world.size, "micro_batch_size": self.micro_batch_size} | halved
+        """How a batch is divided."""
+        return {"processes": self.run.world.size, "micro_batch_size": self.micro_batch_size} | self.forced
 
     def train_batch(self, step: int) -> dict[str, Tensor]:
         """Forward and backward over the batch of a step; the loss is the mean over its tokens, in nats.

@@ -37,7 +37,7 @@ class Watch:
             step.total, run.train.warmup_steps, model.vocab_size, unigram_nats(run.training),
             tests_rates=run.train.schedule == "range",
         )  # fmt: skip
-        self._step, self._model = step, model
+        self.step, self._model = step, model
         self.series, self.norms = series, Norms(model)
         self.detector = Detector(run.train.events, facts)
         self.stations: dict[str, dict[str, str]] = {}
@@ -60,9 +60,9 @@ class Watch:
 
     def end(self, number: int, told: dict[str, Tensor], norm: Tensor) -> None:
         """A step has ended, with `number` steps made now; nothing is read from the device yet."""
-        rate = float(self._step.optimizers[0].param_groups[0]["lr"])
+        rate = float(self.step.optimizers[0].param_groups[0]["lr"])
         self._waiting.append((number, told["train/loss"], norm, rate, told.get("load")))
-        self.norms.take(number, self._step.norms)
+        self.norms.take(number, self.step.norms)
         self.series.append(learning_rate=rate, seconds=time.monotonic() - self._began)
 
     def look(self) -> list[Event]:
@@ -71,7 +71,7 @@ class Watch:
         for number, loss, norm, rate, load in self._waiting:
             seen = Observation(
                 number, float(loss), float(norm), rate,
-                skipped=self._step.precision.scale is not None and not bool(torch.isfinite(norm)),
+                skipped=self.step.precision.scale is not None and not bool(torch.isfinite(norm)),
                 loads=load.tolist() if load is not None else (),
             )  # fmt: skip
             self.series.append(loss=seen.loss, gradient_norm=seen.gradient_norm)
@@ -89,9 +89,9 @@ class Watch:
 
     def batch_before(self, number: int) -> Batch:
         """The batch that led to the weights after `number` steps."""
-        return self._step.batches.at(max(0, number - 1))
+        return self.step.batches.at(max(0, number - 1))
 
     def records(self) -> list[dict[str, Any]]:
         """The lines of `events.jsonl`; `documents` are those of the batch that led to the first step."""
-        documents = self._step.batches.documents
+        documents = self.step.batches.documents
         return [event.record() | {"documents": documents(event.step - 1)} for event in self.detector.events]
