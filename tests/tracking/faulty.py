@@ -94,6 +94,13 @@ def _cut(request: _Handler) -> None:
     request.close_connection = True
 
 
+def _old(request: _Handler) -> None:
+    """A server of before MLflow 3: it has no logged models."""
+    if "logged-models" in request.path:
+        return request.answer(404, b"<!doctype html><title>404 Not Found</title>", Content_Type="text/html")
+    return _healthy(request)
+
+
 FAULTS: dict[str, Callable[[_Handler], None]] = {
     "none": _healthy,
     "hang": _hang,
@@ -107,6 +114,7 @@ FAULTS: dict[str, Callable[[_Handler], None]] = {
     "nonsense": lambda request: request.answer(200, NONSENSE, Content_Type="text/html"),
     "empty": lambda request: request.answer(200, b"{}", Content_Type="application/json"),
     "forbidden": lambda request: request.answer(403, NONSENSE, Content_Type="text/html"),
+    "old": _old,
     "loop": lambda request: request.answer(302, b"", Location=request.path),
 }
 

@@ -55,6 +55,8 @@ def whole(root: Path, written: Written) -> None:
     assert run["files"] == ["plots/train.csv", "samples.json"]
     assert run["data"] == [("corpus/train", ("ab" * 32)[:36])]
     assert run["status"] == "FINISHED"
+    (model,) = run["models"]
+    assert (model["status"], model["tags"]["digest.model"]) == ("READY", "d" * 64)
     assert pending(written.directory) == 0
 
 
@@ -85,7 +87,7 @@ def refused_apart(root: Path, before: str = "") -> str:
     return done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in ("none", "slow", "drip")])
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault not in ("none", "slow", "drip", "old")])
 def test_a_server_that_goes_wrong_is_one_line_and_what_it_lacks_is_sent_when_it_is_back(
     repository: Path, server: Faulty, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

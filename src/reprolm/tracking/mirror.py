@@ -19,8 +19,9 @@ from reprolm.journal import read
 from reprolm.store import publish_json, read_json, step
 from reprolm.tracking.completion import completed
 from reprolm.tracking.computed import computing_run
-from reprolm.tracking.destination import Destination, gone, reason
+from reprolm.tracking.destination import Destination, gone, reason, unknown_to
 from reprolm.tracking.identity import Execution
+from reprolm.tracking.model import keep_model
 from reprolm.tracking.record import FILES, JOURNAL
 from reprolm.tracking.translation import LONGEST_TAG, Parcel, Translation, text
 
@@ -194,9 +195,18 @@ class Mirror:
             client.log_artifact(run, str(self.directory / FILES / path), _folder(path))
         # a proxy between may answer in the place of MLflow, which takes any answer to a file for success
         for folder in {_folder(path) for path in paths}:
-            there = {entry.path for entry in client.list_artifacts(run, folder)}
-            if lost := [str(path) for path in paths if _folder(path) == folder and str(path) not in there]:
-                raise ConnectionError(f"{lost[0]} was sent and is not there")
+            sent = {path.as_posix() for path in paths if _folder(path) == folder}
+            if lost := sent - self._there(folder, sent):
+                raise ConnectionError(f"{min(lost)} was sent and is not there")
+
+    def _there(self, folder: str | None, otherwise: set[str]) -> set[str]:
+        """The files of a folder of the run; `otherwise` where a server cannot tell MLflow's client."""
+        try:
+            return {entry.path for entry in self._client.list_artifacts(self.shipped.run, folder)}
+        except Exception as error:
+            if not unknown_to(error):
+                raise
+            return otherwise
 
     def _run(self, parcel: Parcel) -> str:
         """The run of this execution: that which bears its tag, else a new one."""
@@ -239,6 +249,9 @@ class Mirror:
             self._client.update_run(run, status)
         else:
             self._client.set_terminated(run, status, self._known.last_at)
+        # last: a run whose model a store refuses is no run that lasts for ever
+        if self._known.model:
+            keep_model(self._to, run, self._known.scalars())
 
 
 def _folder(path: Path) -> str | None:
