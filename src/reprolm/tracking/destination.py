@@ -182,7 +182,7 @@ def _first_use(address: str) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
     from sqlalchemy.engine import make_url
 
-    name = make_url(address).database
+    name = (make_url(address).database or "").removeprefix("file:")
     return locked(Path(f"{name}.lock"), wait=patiently) if name else contextlib.nullcontext()
 
 
