@@ -7,6 +7,7 @@ all else replaces itself.
 
 import itertools
 import json
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from reprolm.store import publish_json, read_json, step
 from reprolm.tracking.completion import completed
 from reprolm.tracking.computed import computing_run
 from reprolm.tracking.destination import Destination, gone, reason, unknown_to
+from reprolm.tracking.every_step import shown_as, write_parquet
 from reprolm.tracking.identity import Execution
 from reprolm.tracking.model import keep_model
 from reprolm.tracking.record import FILES, JOURNAL
@@ -189,15 +191,23 @@ class Mirror:
         self._send_files([path for path in parcel.files if (self.directory / FILES / path).is_file()])
 
     def _send_files(self, paths: list[Path]) -> None:
-        run, client = self.shipped.run, self._client
         for path in paths:
             step("ship")
-            client.log_artifact(run, str(self.directory / FILES / path), _folder(path))
+            self._send_file(self.directory / FILES / path, _folder(path))
         # a proxy between may answer in the place of MLflow, which takes any answer to a file for success
         for folder in {_folder(path) for path in paths}:
-            sent = {path.as_posix() for path in paths if _folder(path) == folder}
+            sent = {shown_as(path).as_posix() for path in paths if _folder(path) == folder}
             if lost := sent - self._there(folder, sent):
                 raise ConnectionError(f"{min(lost)} was sent and is not there")
+
+    def _send_file(self, path: Path, folder: str | None) -> None:
+        if shown_as(path) == path:
+            self._client.log_artifact(self.shipped.run, str(path), folder)
+            return
+        with tempfile.TemporaryDirectory() as place:
+            table = Path(place) / shown_as(path).name
+            write_parquet(path, table)
+            self._client.log_artifact(self.shipped.run, str(table), folder)
 
     def _there(self, folder: str | None, otherwise: set[str]) -> set[str]:
         """The files of a folder of the run; `otherwise` where a server cannot tell MLflow's client."""
