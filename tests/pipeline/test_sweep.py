@@ -1,6 +1,7 @@
 """`reprolm sweep` through the queue of DVC."""
 
 import json
+import re
 import signal
 import time
 
@@ -60,6 +61,22 @@ def test_bad_combinations_queue_nothing(work: Workspace) -> None:
     output = work.run("reprolm", "sweep", "model.n_heads=2,3", code=2)
     assert "in n_heads=3" in output
     assert "n_heads" not in work.run("dvc", "queue", "status")
+
+
+def test_on_a_terminal_it_asks_first_and_then_draws_one_table_again_and_again(work: Workspace) -> None:
+    grid = ("reprolm", "sweep", "seed=21,22")
+    output = work.typed(*grid, answer="n")
+    assert "go? [y/N]" in output.splitlines()[-1]
+    assert "queued" not in output
+    assert "seed=21" not in work.run("dvc", "queue", "status")
+    output = work.typed(*grid, answer="y")
+    tables = re.split(r"\x1b\[\d+F\x1b\[J", output)
+    assert len(tables) > 5
+    for seed in (21, 22):
+        assert all(f"seed={seed} " in table for table in tables[1:])
+        assert any(re.search(rf"seed={seed} +running .*train \d+ of 40", table) for table in tables)
+    assert re.search(r"2 finished; \d", tables[-1])
+    assert set(finished_runs(work)) == {"seed=21", "seed=22"}
 
 
 def worker(work: Workspace) -> psutil.Process | None:

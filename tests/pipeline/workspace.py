@@ -1,6 +1,8 @@
 """A repository of the project's files with a small text and a small model, in which DVC runs for real."""
 
+import contextlib
 import os
+import pty
 import random
 import shutil
 import subprocess
@@ -87,6 +89,23 @@ class Workspace:
             command, cwd=self.path, env=self.environment(), text=True, start_new_session=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
+
+    def typed(self, *command: str, answer: str) -> str:
+        """Runs a command on a terminal, where one line is typed; returns what the terminal was sent."""
+        terminal, other = pty.openpty()
+        with subprocess.Popen(
+            command, cwd=self.path, env=self.environment() | {"COLUMNS": "100", "LINES": "24"},
+            stdin=other, stdout=other, stderr=other, start_new_session=True,
+        ) as process:  # fmt: skip
+            os.close(other)
+            os.write(terminal, f"{answer}\n".encode())
+            output = b""
+            with contextlib.suppress(OSError):  # so Linux tells that nobody writes any more
+                while part := os.read(terminal, 4096):
+                    output += part
+        os.close(terminal)
+        assert process.returncode == 0, output.decode()
+        return output.decode()
 
     def set(self, **values: Any) -> None:
         """Edits params.yaml as a user does; `__` stands for a dot."""

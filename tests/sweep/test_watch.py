@@ -1,5 +1,6 @@
 """How a sweep stands, from the queue and the journals; neither DVC nor a stage runs here."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -137,3 +138,25 @@ def test_elsewhere_than_on_a_terminal_each_change_is_a_line(capsys: pytest.Captu
         row.state = state
         screen.show([row])
     assert capsys.readouterr().out.splitlines() == ["n=1 running so", "n=1 finished so"]
+
+
+def test_a_terminal_shows_the_newest_table_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    rows = [Row("n=1", "a"), Row("n=2", "b")]
+    screen, seen = Screen(lambda row: "so " * 30), list[str]()
+    for state in (State.QUEUED, State.RUNNING, State.FINISHED):
+        rows[0].state = state
+        screen.show(rows)
+        rows = rows[:1] if state is State.RUNNING else rows
+    # what a terminal makes of it: so many lines up, and all below is gone
+    for line in capsys.readouterr().out.splitlines():
+        up = re.match(r"(?:\x1b\[(\d+)F)?\x1b\[J", line)
+        if up:
+            del seen[len(seen) - int(up[1] or 0) :]
+        seen.append(line[up.end() :] if up else line)
+    assert seen == [line[:39] for line in screen.table(rows, 99)]
+    assert len(seen) == 2
+    assert all(len(line) < 40 for line in seen)

@@ -182,8 +182,10 @@ def _first_use(address: str) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
     from sqlalchemy.engine import make_url
 
-    name = (make_url(address).database or "").removeprefix("file:")
-    return locked(Path(f"{name}.lock"), wait=patiently) if name else contextlib.nullcontext()
+    name = make_url(address).database
+    # SQLite also takes names with options: file:PATH?mode=ro
+    place = Path(f"{(name or '').removeprefix('file:')}.lock")
+    return locked(place, wait=patiently) if name else contextlib.nullcontext()
 
 
 def _experiment_id(client: "MlflowClient", name: str, root: Path | None) -> str:
