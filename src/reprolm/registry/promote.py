@@ -108,7 +108,7 @@ def _registered(root: Path, run: Found, name: str, artifacts: dict[str, str]) ->
     files = sum(path.is_file() for path in Path(reprolm.__file__).parent.rglob("*.py"))
     # one by one: a server that asks for a password may take minutes
     print(f"promote: sends the model and {files} files of its code to {redacted(uri(root))}", flush=True)
-    # without run_id, for MLflow would name the model once more among what the run made
+    # without run_id: MLflow would name the model once more among what the run made, which its store refuses
     with _store(uri(root)), _no_plea():
         logged = Model.log(
             None, mlflow.pyfunc, registered_model_name=name, model_id=model.model_id, tags=tags,

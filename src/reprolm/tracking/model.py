@@ -69,7 +69,7 @@ def keep_model(to: Destination, id: str, points: "Iterable[Point]") -> "LoggedMo
         model = to.client.finalize_logged_model(model.model_id, "READY")
     from mlflow.entities import LoggedModelOutput
 
-    # a second one would stand beside the first
+    # the store refuses to name it twice
     if model.model_id not in {each.model_id for each in run.outputs.model_outputs}:
         best = int(run.data.metrics.get(BEST_STEP, 0))
         step("ship")
