@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reprolm.journal import Journal, read
+from reprolm.journal import Journal, count, read, stream
 
 RECORDS = [{"step": i, "loss": 1 / (i + 1), "text": "ü\n"} for i in range(20)]
 
@@ -53,6 +53,7 @@ def test_a_damaged_byte_costs_the_records_whose_lines_it_is_in_and_no_more(
     assert found == [record for record in RECORDS if record in found]
     # a line break that is lost makes one line of two
     assert len(RECORDS) - 2 <= len(found) < len(RECORDS)
+    assert (list(stream(path)), count(path)) == (found, len(found))
     Journal(path).close()
     assert read(path)[0] == found
 
@@ -63,6 +64,30 @@ def test_a_long_journal_is_read_in_pieces(tmp_path: Path) -> None:
         assert len(piece[0]) <= 2
         pieces, offset = pieces + piece[0], piece[1]
     assert pieces == RECORDS
+
+
+def test_a_journal_is_gone_through_from_one_byte_to_another(tmp_path: Path) -> None:
+    path = written(tmp_path / "j")
+    (_, fifth), (_, eighth) = read(path, most=5), read(path, most=8)
+    assert list(stream(path, fifth, eighth)) == RECORDS[5:8]
+    assert list(stream(path, end=fifth)) == RECORDS[:5]
+    assert count(path, eighth) == len(RECORDS) - 8
+    assert (list(stream(tmp_path / "none")), count(tmp_path / "none")) == ([], 0)
+
+
+def test_a_torn_line_that_is_longer_than_what_is_looked_at_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "j")
+    whole = path.read_bytes()
+    monkeypatch.setattr("reprolm.journal.BLOCK_BYTES", 7)
+    for torn in (b"x" * 100, b"", b"x" * 7):
+        path.write_bytes(whole + torn)
+        Journal(path).close()
+        assert path.read_bytes() == whole
+    path.write_bytes(b"x" * 20)
+    Journal(path).close()
+    assert path.read_bytes() == b""
 
 
 def test_text_that_is_no_unicode_is_kept(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 SLOW_SECONDS = 1.2
 HEADERS = ("Content-Type", "Content-Disposition")
+NO_PASSWORD = b"You are not authenticated. Please see the documentation for how to authenticate."
 NONSENSE = b"<html><body>Please log in</body></html>"
 
 
@@ -74,6 +75,11 @@ def _slow(request: _Handler) -> None:
     _healthy(request)
 
 
+def _flapping(request: _Handler) -> None:
+    """Half of each second it is there."""
+    (_healthy if time.monotonic() % 1 < 0.5 else _reset)(request)
+
+
 def _reset(request: _Handler) -> None:
     request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     request.connection.close()
@@ -107,12 +113,14 @@ FAULTS: dict[str, Callable[[_Handler], None]] = {
     "drip": _drip,
     "slow": _slow,
     "reset": _reset,
+    "flapping": _flapping,
     "deaf": _deaf,
     "cut": _cut,
     "error": lambda request: request.answer(500, b"Internal Server Error"),
     "busy": lambda request: request.answer(429, b"Too Many Requests", Retry_After="3600"),
     "nonsense": lambda request: request.answer(200, NONSENSE, Content_Type="text/html"),
     "empty": lambda request: request.answer(200, b"{}", Content_Type="application/json"),
+    "password": lambda request: request.answer(401, NO_PASSWORD, WWW_Authenticate='Basic realm="mlflow"'),
     "forbidden": lambda request: request.answer(403, NONSENSE, Content_Type="text/html"),
     "old": _old,
     "loop": lambda request: request.answer(302, b"", Location=request.path),
@@ -135,8 +143,8 @@ class _Server(ThreadingHTTPServer):
 class Faulty:
     """Such a server. Its fault can be changed at any time; `3:deaf` is met by a third of the requests."""
 
-    def __init__(self, port: int) -> None:
-        self.address = f"http://127.0.0.1:{port}"
+    def __init__(self, port: int, pid: int) -> None:
+        self.address, self.pid = f"http://127.0.0.1:{port}", pid
 
     def goes(self, fault: str) -> None:
         """Lets go wrong from now on what `fault` names."""
@@ -165,7 +173,7 @@ def faulty(root: Path) -> Iterator[Faulty]:
     with subprocess.Popen(command, cwd=root, env=os.environ | settings, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
-            yield Faulty(int(process.stdout.readline()))
+            yield Faulty(int(process.stdout.readline()), process.pid)
         finally:
             process.kill()
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from reprolm.errors import Exit, Problem, ReprolmError, refuse
-from reprolm.journal import read
+from reprolm.journal import count
 from reprolm.lineage.claims import Claim, of_cache, of_lock, of_manifests
 from reprolm.lineage.content import dvc_digest
 from reprolm.progress import Progress
@@ -82,8 +82,9 @@ def damaged_journals(root: Path) -> list[Problem]:
     """Journals of which whole lines are no records; a last line that is torn is cut off by itself."""
     found = []
     for path in sorted(executions(root).glob(f"*/{JOURNAL}")):
-        lines, (records, _) = path.read_bytes().count(b"\n"), read(path)
-        if damaged := lines - len(records):
+        with path.open("rb") as file:
+            lines = sum(line.endswith(b"\n") for line in file)
+        if damaged := lines - count(path):
             want = f"whole ones: these are passed over; rm -r {path.parent}"
             found.append(Problem(str(path), f"{damaged:,} of {lines:,} records damaged", want=want))
     return found

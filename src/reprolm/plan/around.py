@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reprolm.journal import read
+from reprolm.journal import stream
 from reprolm.tracking.location import executions
 from reprolm.tracking.pipeline import CLOSING, STAGES
 from reprolm.tracking.record import JOURNAL
@@ -30,7 +30,7 @@ def around(root: Path) -> Around:
     """The median of the newest runs of a repository that trained, wrote and judged; stated where none did."""
     found: list[float] = []
     for journal in sorted(executions(root).glob(f"*/{JOURNAL}"), key=_age):
-        found += _seconds(read(journal)[0])
+        found += _seconds([record for record in stream(journal) if record["kind"] != "point"])
         if len(found) == NEWEST:
             break
     if not found:

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from reprolm.journal import Journal, read
+from reprolm.journal import Journal, stream
 from reprolm.tracking.identity import lives
 from reprolm.tracking.mirror import execution_of
 from reprolm.tracking.pipeline import PIPELINE, stages_of
@@ -93,15 +93,13 @@ class Ending:
         if self._noted or execution is None or execution.kind == "manual" or execution.alive:
             return False
         self._noted = True
-        records, _ = read(self._directory / JOURNAL)
-        done = [record for record in records if record["kind"] == "ended"]
+        ends = [each for each in stream(self._directory / JOURNAL) if each["kind"] in ("ended", "over")]
+        done = [record for record in ends if record["kind"] == "ended"]
         # in a workspace of its own an experiment leaves nothing behind
         own = execution.kind == "queue" or "--temp" in execution.command
         lost = missing(self._directory.parents[2], done[-1]["stage"]) if done and not own else []
         code = self._code()
-        if any(record["kind"] == "over" for record in records) or not (
-            lost if code is None else _is_error(code)
-        ):
+        if len(done) < len(ends) or not (lost if code is None else _is_error(code)):
             return False
         after = f" after {done[-1]['stage']}" if done else ""
         reasons = [f"dvc ended with exit code {code}{after}" if code else f"dvc ended{after}"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psutil
 
 from reprolm.errors import ReprolmError
-from reprolm.journal import read
+from reprolm.journal import count, read, stream
 from reprolm.store import publish_json, read_json, step
 from reprolm.tracking.completion import completed
 from reprolm.tracking.computed import computing_run
@@ -74,14 +74,13 @@ class Shipped:
 
 def pending(directory: Path) -> int:
     """How many records MLflow lacks."""
-    records, _ = read(directory / JOURNAL, Shipped.of(directory).offset)
-    return len(records)
+    return count(directory / JOURNAL, Shipped.of(directory).offset)
 
 
 def execution_of(directory: Path) -> Execution | None:
     """Whose journal lies in a directory; None before its first record."""
-    records, _ = read(directory / JOURNAL)
-    return Execution.from_record(records[0]["execution"]) if records else None
+    first = next(stream(directory / JOURNAL), None)
+    return Execution.from_record(first["execution"]) if first else None
 
 
 def note_failure(directory: Path, error: Exception) -> bool:
@@ -119,13 +118,8 @@ class Mirror:
         self.directory, self._to, self._client = directory, to, to.client
         self.shipped = Shipped.of(directory)
         self._known = Translation(directory)
-        self._known.take(self._until(self.shipped.offset))
-
-    def _until(self, offset: int) -> list[dict[str, Any]]:
-        """The records up to a byte."""
-        records, end = read(self.directory / JOURNAL)
-        rest, _ = read(self.directory / JOURNAL, offset) if end > offset else ([], 0)
-        return records[: len(records) - len(rest)]
+        for record in stream(directory / JOURNAL, end=self.shipped.offset):
+            self._known.take([record])
 
     def ship(self) -> bool:
         """Sends what is new and sets the run's status; tells whether nothing more can come.

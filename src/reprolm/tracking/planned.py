@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from reprolm.errors import ReprolmError
-from reprolm.journal import read
+from reprolm.journal import stream
 from reprolm.store import digest, publish_json, read_json
 from reprolm.tracking.location import PRIVATE, executions
 from reprolm.tracking.record import JOURNAL, parameters
@@ -47,10 +47,10 @@ def measured(root: Path, params: Mapping[str, Any]) -> dict[str, float]:
     wanted = _acting(parameters(params))
     newest: tuple[float, dict[str, float]] = (0.0, {})
     for journal in executions(root).glob(f"*/{JOURNAL}"):
-        records, _ = read(journal)
-        if not records or _acting(records[0].get("params", {})) != wanted:
+        first = next(stream(journal), {})
+        if _acting(first.get("params", {})) != wanted:
             continue
-        for record in records:
+        for record in stream(journal):
             numbers = record.get("numbers", {}) if record["kind"] == "numbers" else {}
             if set(QUANTITIES) <= set(numbers) and record["at"] > newest[0]:
                 newest = (record["at"], {name: numbers[name] for name in QUANTITIES})

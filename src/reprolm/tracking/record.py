@@ -1,9 +1,9 @@
 """The record of an execution: a local journal to which its stages append. MLflow is sent what stands in it.
 
 Every line has `at` (milliseconds since 1970) and `kind`: opened, started, point, numbers, tag, dataset, file,
-table, curve, outputs, cached or ended; the last may be `over`, of a `dvc` that ended with an error. Files
-that MLflow shall show are copied beside it when they are recorded, because the workspace of a queued one is
-removed at its end.
+table, curve, outputs, cached or ended; the last may be `over`, of a `dvc` that ended with an error. Behind
+`coarser` stand, of each series, one point in `every` and the last. Files that MLflow shall show are copied
+beside it when they are recorded, because the workspace of a queued one is removed at its end.
 """
 
 import json
@@ -18,9 +18,10 @@ from typing import Any
 import psutil
 
 from reprolm.errors import Exit, ReprolmError, Stopped
-from reprolm.journal import Journal, read
+from reprolm.journal import Journal, stream
 from reprolm.store import digest, directory_digest, publish_file, read_json
 from reprolm.tracking.changed import changed, committed
+from reprolm.tracking.coarse import Coarse
 from reprolm.tracking.datasets import CORPUS, splits
 from reprolm.tracking.identity import Execution
 from reprolm.tracking.lineage import lineage
@@ -77,6 +78,7 @@ class Record:
         self.directory: Path | None = None
         self._journal: Journal | None = None
         self._began, self._warned = time.monotonic(), False
+        self._coarse, self._last_point = Coarse(), dict[str, Any]()
         self._safely(lambda: self._open(root, params))
 
     def _safely(self, function: Callable[[], None]) -> None:
@@ -95,8 +97,7 @@ class Record:
         execution = Execution.current()
         directory = execution.directory(executions(root))
         with Journal(directory / JOURNAL) as journal:
-            before, _ = read(journal.path)
-            opening = not before
+            opening = next(stream(journal.path), None) is None
             if opening:
                 tags, patch = lineage()
                 if original := os.environ.get(RECREATES):
@@ -106,10 +107,11 @@ class Record:
                     tags["changed"] = different
                 fields = {"execution": execution.record(), "params": acting, "tags": tags}
                 journal.append({"at": milliseconds(time.time()), "kind": "opened", **fields})
+        before = stream(directory / JOURNAL)
+        known = {record["stage"] for record in before if record["kind"] in ("started", "cached")}
         self.directory = directory
         if opening and patch:
             self._safely(lambda: self._keep("file", self.stage, PATCH, patch))
-        known = {record.get("stage") for record in before if record["kind"] in ("started", "cached")}
         for name in STAGES[self.stage].after:
             if name not in known:
                 self._safely(partial(self._add_cached, name))
@@ -126,6 +128,22 @@ class Record:
     def add(self, kind: str, **fields: Any) -> None:
         """Appends one record of this stage."""
         self._safely(lambda: self._append(kind, stage=self.stage, **fields))
+
+    def add_point(self, step: int, values: Mapping[str, float], at: int) -> None:
+        """Appends a point of some curves; where the journal has grown too long, of those that are due."""
+        self._safely(lambda: self._append_point(step, values, at))
+
+    def _append_point(self, step: int, values: Mapping[str, float], at: int) -> None:
+        due, fine = self._coarse.due(values), self._coarse.every == 1
+        rest = {name: value for name, value in values.items() if name not in due}
+        self._last_point = {"step": step, "values": rest, "at": at} if rest else {}
+        if due:
+            self._append("point", stage=self.stage, step=step, values=due, at=at)
+        if self._journal is not None and self._coarse.grown(self._journal.size):
+            self._append("coarser", stage=self.stage, step=step, every=self._coarse.every)
+            if fine:
+                what = f"the record has passed its bound: after step {step:,} curves are coarser"
+                print(f"tracking: {what}; results are whole", file=sys.stderr)
 
     def add_file(self, source: Path, folder: str) -> None:
         """Keeps a copy of a file, for MLflow to show in `folder`."""
@@ -181,6 +199,8 @@ class Record:
         seconds = time.monotonic() - self._began
         words = {Exit.DONE: "done", Exit.INTERRUPTED: "killed", Exit.TERMINATED: "killed"}
         status = words.get(Exit(code), "failed") if code in set(Exit) else "failed"
+        if self._last_point:
+            self.add("point", **self._last_point)
         self.add("ended", status=status, exit=int(code), error=error, seconds=seconds)
         if self._journal is not None:
             self._safely(self._journal.sync)

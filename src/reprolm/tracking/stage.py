@@ -17,6 +17,7 @@ from reprolm.tracking.location import checkpoints, root
 from reprolm.tracking.pipeline import CLOSING, STAGES
 from reprolm.tracking.prompts import require_writable
 from reprolm.tracking.record import Record, milliseconds
+from reprolm.tracking.required import require
 from reprolm.tracking.shown import LAST_LINE
 
 C = TypeVar("C", bound=Config)
@@ -62,6 +63,15 @@ class Stage:
             raise refuse(name, "has a wrong value", got=value, want="a whole number", exit=Exit.PARAMETERS)
         return value
 
+    def require_store(self) -> None:
+        """Ends here what would have no store, where its user wants that (`REPROLM_TRACKING=required`).
+
+        Raises:
+            ReprolmError: as `required.require` (exit 69, 66 or 2).
+        """
+        if place().rank == 0:
+            require(self.root, self._watched)
+
     def require_prompts(self, tokenizer: Path) -> None:
         """Refuses prompts that a tokenizer cannot write; no output hangs on them, so they are no dependency.
 
@@ -93,7 +103,8 @@ class Stage:
 
     def point(self, step: int, values: Mapping[str, float], at: float) -> None:
         """Records a point of each of some curves, at a time in seconds since 1970."""
-        self._add("point", step=step, values=values, at=milliseconds(at))
+        if self._record is not None:
+            self._record.add_point(step, values, milliseconds(at))
 
     def dataset(self, *, name: str, digest: str, source: str, context: str) -> None:
         """Records data that was used, and as what: `context` is training, validation or test."""
@@ -180,6 +191,7 @@ def _perform(name: str, main: Callable[[Stage], None]) -> None:
     die_with_parent()
     stage = Stage(name)
     try:
+        stage.require_store()
         main(stage)
     except ModuleNotFoundError as error:
         lack = without(error.name or str(error))

@@ -177,6 +177,9 @@ class Translation:
                 self._buckets[name] = bucket
             parcel.points.append((key(name), float(value), record["at"], step))
 
+    def _take_coarser(self, record: Mapping[str, Any], parcel: Parcel) -> None:
+        parcel.tags["curves"] = f"one point in {record['every']:,} after step {record['step']:,}"
+
     def _take_numbers(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         for name, value in flattened(record["numbers"], "/").items():
             full, number = f"{record['stage']}/{name}", _number(value)

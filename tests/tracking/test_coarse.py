@@ -1,0 +1,148 @@
+"""A journal that has grown past its bound: coarser curves, the same results, and readers that know."""
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reprolm.journal import read
+from reprolm.tracking import coarse
+from reprolm.tracking.coarse import SHARES, Coarse
+from reprolm.tracking.record import JOURNAL, Record
+from reprolm.tracking.shipper import sync
+from reprolm.train.loop import Trainer
+from tests.tracking.runs import picture
+from tests.train.runs import CrashError, crash, published, run
+
+BOUND = 20_000
+RARE = 50
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(coarse, "BOUND_BYTES", BOUND)
+    return tmp_path
+
+
+def trained(record: Record, steps: int) -> list[dict[str, Any]]:
+    """What stands in a journal after a training that validates now and then, and at its end."""
+    for step in range(1, steps + 1):
+        values = {"train/loss": 4.0, "train/learning_rate": 0.5}
+        rare = {"validation/loss": 4.5} if step % RARE == 0 or step == steps else {}
+        record.add_point(step, values | rare, at=1_790_000_000_000 + step)
+    record.end(0)
+    assert record.directory is not None
+    return read(record.directory / JOURNAL)[0]
+
+
+def steps_of(records: list[dict[str, Any]], name: str) -> list[int]:
+    """Where a series has points."""
+    return [each["step"] for each in records if each["kind"] == "point" and name in each["values"]]
+
+
+def test_up_to_its_bound_a_journal_holds_every_point(root: Path) -> None:
+    records = trained(Record(root, "train", {}), 100)
+    assert steps_of(records, "train/loss") == list(range(1, 101))
+    assert not [each for each in records if each["kind"] == "coarser"]
+
+
+def test_past_its_bound_a_journal_has_a_warning_and_a_coarser_series_with_its_end(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = trained(record := Record(root, "train", {}), 3000)
+    assert record.directory is not None
+    assert BOUND < (record.directory / JOURNAL).stat().st_size < 2 * BOUND
+    marks = [(each["step"], each["every"]) for each in records if each["kind"] == "coarser"]
+    assert [every for _, every in marks] == [2 ** (n + 1) for n in range(len(marks))]
+    assert len(marks) > 3
+    steps = steps_of(records, "train/loss")
+    assert steps[: marks[0][0]] == list(range(1, marks[0][0] + 1))
+    for (begin, every), (end, _) in zip(marks, [*marks[1:], (3000, 0)], strict=True):
+        within = [step for step in steps if begin < step < end]
+        assert {b - a for a, b in itertools.pairwise(within)} <= {every}
+    assert steps[-1] == steps_of(records, "validation/loss")[-1] == 3000
+    said = capsys.readouterr().err
+    assert said.count("tracking: ") == 1
+    assert f"after step {marks[0][0]:,} curves are coarser; results are whole\n" in said
+
+
+def test_a_series_with_few_points_keeps_them_while_others_become_coarser(root: Path) -> None:
+    records = trained(Record(root, "train", {}), 400)
+    assert max(each["every"] for each in records if each["kind"] == "coarser") <= RARE
+    assert steps_of(records, "validation/loss") == list(range(RARE, 401, RARE))
+    assert len(steps_of(records, "train/loss")) < 300
+
+
+def test_the_same_points_leave_the_same_series(root: Path) -> None:
+    first, second = (trained(Record(root / name, "train", {}), 2000) for name in ("a", "b"))
+    assert steps_of(first, "train/loss") == steps_of(second, "train/loss")
+
+
+def test_a_stage_that_goes_on_with_a_long_journal_is_as_coarse_as_the_one_before(root: Path) -> None:
+    first = trained(Record(root, "train", {}), 2000)
+    again = trained(Record(root, "train", {}), 100)[len(first) :]
+    assert max(each["every"] for each in first if each["kind"] == "coarser") <= next(
+        each["every"] for each in again if each["kind"] == "coarser"
+    )
+
+
+def test_a_journal_never_becomes_coarser_than_its_length_allows() -> None:
+    """A run of N points of which the bound holds M has one in 16 N/M at least, so that 2,000 are left."""
+    finest, size, line = 1000, 0, coarse.BOUND_BYTES // 1000
+    fineness = Coarse()
+    for number in range(1, 100 * finest):
+        size += line * len(fineness.due({"loss": 1.0}))
+        fineness.grown(size)
+        assert fineness.every <= max(1, SHARES * number / finest)
+    assert size < 2 * coarse.BOUND_BYTES
+
+
+def test_readers_of_a_coarser_journal_know_it(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository)
+    monkeypatch.setattr(coarse, "BOUND_BYTES", BOUND)
+    records = trained(record := Record(repository, "train", {}), 1000)
+    sync(repository)
+    (shown,) = picture(repository)
+    assert [step for step, _, _ in shown["series"]["train/loss"]] == steps_of(records, "train/loss")
+    last = [each for each in records if each["kind"] == "coarser"][-1]
+    assert shown["tags"]["curves"] == f"one point in {last['every']:,} after step {last['step']:,}"
+    assert record.directory is not None
+
+
+class Recorder:
+    """Writes a training's points into a journal, and may act after a step."""
+
+    def __init__(self, root: Path, after: int = 0) -> None:
+        self.record, self._after = Record(root, "train", {}), after
+
+    def point(self, step: int, values: Mapping[str, float], at: float) -> None:
+        self.record.add_point(step, values, round(at * 1000))
+        if step == self._after:
+            crash()
+
+
+def test_a_training_past_the_bound_and_one_that_resumes_there_end_byte_identical(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coarse, "BOUND_BYTES", 2**30)
+    bounded = run(root, steps=48, checkpoint_every_steps=10)
+    whole = Trainer(bounded, root / "whole", Recorder(root / "whole"))
+    whole.fit()
+    monkeypatch.setattr(coarse, "BOUND_BYTES", 4000)
+    with pytest.raises(CrashError):
+        Trainer(bounded, root / "killed", Recorder(root / "killed", after=36)).fit()
+    again = Recorder(root / "again")
+    resumed = Trainer(bounded, root / "killed", again)
+    assert resumed.state.step == 30
+    resumed.fit()
+    again.record.end(0)
+    assert published(resumed, root / "resumed") == published(whole, root / "published")
+    assert again.record.directory is not None
+    records = read(again.record.directory / JOURNAL)[0]
+    assert [each for each in records if each["kind"] == "coarser"]
+    steps = steps_of(records, "train/loss")
+    assert (steps[0], steps[-1]) == (1, 48)
+    assert len(steps) < 48
