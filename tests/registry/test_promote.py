@@ -20,6 +20,7 @@ from reprolm.store import directory_digest, file_sha256, publish_directory
 from reprolm.tokenizers.raw import BytesTokenizer
 from reprolm.tracking.datasets import CONTEXTS, splits
 from reprolm.tracking.destination import Destination, uri
+from reprolm.tracking.model import EXTERNAL
 from reprolm.tracking.shipper import sync
 from tests.architecture.closure import PACKAGE, closure, pipeline, third_party
 from tests.export.published import publish
@@ -77,8 +78,62 @@ def test_a_promoted_model_is_loaded_by_its_alias_and_does_as_it_is_asked(root: P
         said(top_p=2.0)
     run = to.client.get_run(to.client.get_model_version_by_alias(NAME, "champion").run_id)
     (logged,) = to.client.search_logged_models([to.experiment])
-    assert run.outputs.model_outputs[0].model_id == logged.model_id
+    assert [each.model_id for each in run.outputs.model_outputs] == [logged.model_id]
     assert run.info.status == "FINISHED"
+
+
+def test_the_model_of_a_run_becomes_loadable_and_has_no_twin(root: Path, to: Destination) -> None:
+    import mlflow
+
+    name = recorded(root)
+    (before,) = to.client.search_logged_models([to.experiment])
+    with pytest.raises(Exception, match=r"(?i)external|no such|not find"):
+        mlflow.pyfunc.load_model(f"models:/{before.model_id}")
+    numbers = to.client.get_run(before.source_run_id).data.metrics
+    promote(root, name, NAME, "champion")
+    (after,) = to.client.search_logged_models([to.experiment])
+    assert (after.model_id, after.name, after.params) == (before.model_id, before.name, before.params)
+    assert set(before.tags) - set(after.tags) == {EXTERNAL}
+    assert str(after.status) == "READY"
+    assert len(after.metrics) == len(before.metrics)
+    assert to.client.get_run(before.source_run_id).data.metrics == numbers
+    assert mlflow.pyfunc.load_model(f"models:/{before.model_id}")
+
+
+def test_a_second_name_leaves_the_files_of_the_first_as_they_are(root: Path, to: Destination) -> None:
+    import mlflow
+
+    name = recorded(root)
+    promote(root, name, NAME, "champion")
+    (logged,) = to.client.search_logged_models([to.experiment])
+    place = Path(logged.artifact_location.removeprefix("file://"))
+    times = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
+    address = promote(root, name, "other", "champion")
+    assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == times
+    assert len(to.client.search_logged_models([to.experiment])) == 1
+    assert "language-model version 1 @champion" in versions(found(root, name))
+    assert "other version 1 @champion" in versions(found(root, name))
+    assert mlflow.pyfunc.load_model(address)
+
+
+def test_a_model_whose_sending_broke_off_is_sent_again(
+    root: Path, to: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    def breaks(self: MlflowClient, model_id: str, local_dir: str) -> None:
+        raise MlflowException("the line is cut")
+
+    name = recorded(root)
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_model_artifacts", breaks)
+        with pytest.raises(ReprolmError, match="the line is cut"):
+            promote(root, name, NAME, "champion")
+    assert mlflow.pyfunc.load_model(promote(root, name, NAME, "champion"))
+    (logged,) = to.client.search_logged_models([to.experiment])
+    assert str(logged.status) == "READY"
 
 
 def test_each_score_names_the_split_that_it_was_measured_on_and_a_count_names_none(

@@ -100,6 +100,13 @@ def _cut(request: _Handler) -> None:
     request.close_connection = True
 
 
+def _old(request: _Handler) -> None:
+    """A server of before MLflow 3: it has no logged models."""
+    if "logged-models" in request.path:
+        return request.answer(404, b"<!doctype html><title>404 Not Found</title>", Content_Type="text/html")
+    return _healthy(request)
+
+
 FAULTS: dict[str, Callable[[_Handler], None]] = {
     "none": _healthy,
     "hang": _hang,
@@ -115,6 +122,7 @@ FAULTS: dict[str, Callable[[_Handler], None]] = {
     "empty": lambda request: request.answer(200, b"{}", Content_Type="application/json"),
     "password": lambda request: request.answer(401, NO_PASSWORD, WWW_Authenticate='Basic realm="mlflow"'),
     "forbidden": lambda request: request.answer(403, NONSENSE, Content_Type="text/html"),
+    "old": _old,
     "loop": lambda request: request.answer(302, b"", Location=request.path),
 }
 

@@ -25,6 +25,22 @@ def files(to: Destination, run: Any, folder: str = "") -> list[str]:
     return sorted(found)
 
 
+def models(to: Destination, run: Any) -> list[dict[str, Any]]:
+    """What stands of a run's models, apart from their ids and names; each is named once by the run."""
+    named = [each.model_id for each in to.client.get_run(run.info.run_id).outputs.model_outputs]
+    found = to.client.search_logged_models([to.experiment], f"source_run_id = '{run.info.run_id}'")
+    assert sorted(named) == sorted(each.model_id for each in found)
+    return [
+        {
+            "status": str(model.status),
+            "params": model.params,
+            "tags": model.tags,
+            "numbers": sorted((each.key, each.value, each.dataset_name) for each in model.metrics or []),
+        }
+        for model in found
+    ]
+
+
 def picture(root: Path) -> list[dict[str, Any]]:
     """Everything that the runs of a repository's store hold, apart from their ids."""
     to = connect(root)
@@ -37,6 +53,7 @@ def picture(root: Path) -> list[dict[str, Any]]:
             "series": {key: history(to, run, key) for key in run.data.metrics},
             "data": sorted((entry.dataset.name, entry.dataset.digest) for entry in run.inputs.dataset_inputs),
             "files": files(to, run),
+            "models": models(to, run),
         }
         for run in runs(to)
     ]

@@ -24,7 +24,7 @@ from tests.tracking.runs import picture
 
 POINTS = 60
 # a server that is there now and then may answer before a test has heard that it does not
-IS_THERE_AT_TIMES = ("none", "slow", "drip", "flapping")
+IS_THERE_AT_TIMES = ("none", "slow", "drip", "flapping", "old")
 
 
 @pytest.fixture
@@ -57,6 +57,8 @@ def whole(root: Path, written: Written) -> None:
     assert run["files"] == ["plots/train.csv", "samples.json"]
     assert run["data"] == [("corpus/train", ("ab" * 32)[:36])]
     assert run["status"] == "FINISHED"
+    (model,) = run["models"]
+    assert (model["status"], model["tags"]["digest.model"]) == ("READY", "d" * 64)
     assert pending(written.directory) == 0
 
 

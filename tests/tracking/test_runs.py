@@ -1,10 +1,12 @@
 """Which run a word means, for every command alike."""
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from reprolm.compare.select import selected
@@ -23,7 +25,9 @@ def add(to: Destination, name: str, status: str = "FINISHED", **tags: str) -> st
     at = BEGAN + 1000 * len(all_runs(to))
     run = str(to.client.create_run(to.experiment, at, tags, name).info.run_id)
     to.client.log_text(run, json.dumps({"name": name}), "train/certificate.json")
-    to.client.log_text(run, "step\n", "train/steps.csv")
+    with tempfile.TemporaryDirectory() as folder:
+        pd.DataFrame({"loss": [1.0], "gradient_norm": [1.0]}).to_parquet(f"{folder}/steps.parquet")
+        to.client.log_artifact(run, f"{folder}/steps.parquet", "train")
     to.client.set_terminated(run, status, at + 1)
     return run
 

@@ -1,8 +1,7 @@
 """Where two trained models part, by their certificates and the numbers of their steps."""
 
-import csv
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +12,13 @@ COLUMNS = ("loss", "gradient_norm")
 
 @dataclass(frozen=True)
 class Kept:
-    """What a run keeps of itself: `certificate.json`, and the text of `steps.csv`."""
+    """What a run keeps of itself: `certificate.json`, and loss and gradient norm of each step.
+
+    They are texts, as `repr` gives them: to the bit, and one that is not a number is the same as another.
+    """
 
     certificate: Mapping[str, Any]
-    steps: str
-
-    @property
-    def losses(self) -> list[tuple[str, ...]]:
-        """Loss and gradient norm of each step, as they are written: to the bit."""
-        return [tuple(row[name] for name in COLUMNS) for row in csv.DictReader(self.steps.splitlines())]
+    losses: Sequence[tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ def _steps(steps: list[int]) -> str:
     return ("step " if len(steps) == 1 else "steps ") + ", ".join(f"{step:,}" for step in steps)
 
 
-def _losses(one: list[tuple[str, ...]], other: list[tuple[str, ...]]) -> tuple[bool, str]:
+def _losses(one: Sequence[tuple[str, ...]], other: Sequence[tuple[str, ...]]) -> tuple[bool, str]:
     for step, (a, b) in enumerate(itertools.zip_longest(one, other), 1):
         if a is None or b is None:
             return False, f"losses: the same up to step {step - 1:,}, where one run ends"

@@ -9,39 +9,29 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import reprolm
-from reprolm.errors import Exit, Problem, ReprolmError
+from reprolm.errors import Exit, Problem, ReprolmError, refuse
 from reprolm.evaluate.continuation import OPTIONS
 from reprolm.lineage.fetched import fetched
 from reprolm.lineage.runs import Found, found
 from reprolm.registry.signature import signature
 from reprolm.tracking.destination import asking, uri
 from reprolm.tracking.identity import redacted
-
-if TYPE_CHECKING:
-    from mlflow.entities import Metric
+from reprolm.tracking.model import DIGEST, EXTERNAL, keep_model, model_tags
+from reprolm.tracking.shown import SCALARS
+from reprolm.tracking.translation import Point
 
 NAME = "language-model"
 """Also the name of the artifact in dvc.yaml."""
-DIGEST = "digest.model"
 SOURCES = {"model": "train", "tokenizer": "train_tokenizer"}
 REQUIRED = (
     *("mlflow", "torch", "numpy", "pandas", "tokenizers", "safetensors", "pydantic", "ruamel.yaml"),
     *("jaxtyping", "regex", "tqdm"),
 )
 """What a served model imports."""
-JUDGED_ON = {"train/best_validation_loss": "validation", "train/final_train_loss": "train"}
-"""The splits of the scores of training; its other numbers are no scores."""
 PLEA = "Add type hints to the `predict` method"
-KEPT_TAGS = (
-    "git.commit",
-    "git.dirty_sha256",
-    "digest.params.yaml",
-    "digest.requirements.lock",
-    "digest.dvc.lock",
-)
 
 
 def requirements() -> list[str]:
@@ -91,7 +81,7 @@ def _version(root: Path, run: Found, name: str) -> str:
         return known
     with tempfile.TemporaryDirectory() as folder:
         artifacts = {key: str(fetched(root, run, stage, Path(folder))) for key, stage in SOURCES.items()}
-        return _registered(root, run, name, artifacts, digest)
+        return _registered(root, run, name, artifacts)
 
 
 def _known(run: Found, name: str, digest: str) -> str | None:
@@ -101,32 +91,32 @@ def _known(run: Found, name: str, digest: str) -> str | None:
     return str(max(same)) if same else None
 
 
-def _registered(root: Path, run: Found, name: str, artifacts: dict[str, str], digest: str) -> str:
-    """Logs the loadable model to the run and registers it; its version."""
+def _registered(root: Path, run: Found, name: str, artifacts: dict[str, str]) -> str:
+    """Makes the model of the run loadable, if it is not yet, and registers it; its version."""
     import mlflow
     from mlflow.models import Model
 
+    tags = model_tags(run.tags)
+    model = keep_model(run.to, run.id, _points(run))
+    if model is None:
+        what, want = "keeps no models of runs", "a server of MLflow 3"
+        raise refuse(redacted(uri(root)), what, want=want, exit=Exit.NETWORK)
+    if EXTERNAL not in model.tags:
+        # loadable under another name: its files may be served just now, and stay as they are
+        with _store(uri(root)):
+            return str(mlflow.register_model(f"models:/{model.model_id}", name, tags=tags).version)
     files = sum(path.is_file() for path in Path(reprolm.__file__).parent.rglob("*.py"))
     # one by one: a server that asks for a password may take minutes
     print(f"promote: sends the model and {files} files of its code to {redacted(uri(root))}", flush=True)
-    tags = {tag: run.tags[tag] for tag in KEPT_TAGS if tag in run.tags}
-    tags |= {DIGEST: digest, "digest.tokenizer": run.digests().get(SOURCES["tokenizer"], "")}
-    # created here, as MLflow itself would take the experiment from what is set for the whole process
-    created = run.to.client.create_logged_model(
-        run.run.info.experiment_id, name, source_run_id=run.id, tags=tags, params=run.run.data.params
-    )
+    # without run_id: MLflow would name the model once more among what the run made, which its store refuses
     with _store(uri(root)), _no_plea():
         logged = Model.log(
-            None, mlflow.pyfunc, run_id=run.id, registered_model_name=name, model_id=created.model_id,
-            tags=tags, step=int(run.run.data.metrics.get("train/best_step", 0)),
+            None, mlflow.pyfunc, registered_model_name=name, model_id=model.model_id, tags=tags,
             python_model=str(Path(__file__).with_name("served.py")), artifacts=artifacts,
             signature=signature(), pip_requirements=requirements(),
             input_example=([{"prompt": "Return the"}], OPTIONS | {"max_new_tokens": 8}),
             code_paths=[str(Path(reprolm.__file__).parent)],
         )  # fmt: skip
-    linked = list(_metrics(run, logged.model_id))
-    if linked:
-        run.to.client.log_batch(run.id, metrics=linked)
     return str(logged.registered_model_version)
 
 
@@ -160,18 +150,9 @@ def _no_plea() -> Iterator[None]:
         yield
 
 
-def _metrics(run: Found, model: str) -> "Iterator[Metric]":
-    """The numbers of a run for its model, a score with the split that it was measured on."""
-    from mlflow.entities import Metric
-
-    split = run.run.data.params.get("evaluate.split", "validation")
-    data = {each.dataset.name.rsplit("/", 1)[-1]: each.dataset for each in run.run.inputs.dataset_inputs}
-    for key, value in run.run.data.metrics.items():
-        stage = key.split("/")[0]
-        if stage not in ("train", "evaluate"):
-            continue
-        dataset = data.get(split if stage == "evaluate" else JUDGED_ON.get(key, ""))
-        point = run.to.client.get_metric_history(run.id, key)[-1]
-        if point.step == 0:
-            about = {"dataset_name": dataset.name, "dataset_digest": dataset.digest} if dataset else {}
-            yield Metric(key, value, point.timestamp, 0, model_id=model, run_id=run.id, **about)
+def _points(run: Found) -> Iterator[Point]:
+    """The numbers of a run as they were sent to MLflow."""
+    for key in run.run.data.metrics:
+        if key in SCALARS:
+            point = run.to.client.get_metric_history(run.id, key)[-1]
+            yield key, point.value, point.timestamp, point.step

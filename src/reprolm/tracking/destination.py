@@ -93,6 +93,11 @@ def gone(error: Exception) -> bool:
     return getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
 
 
+def unknown_to(error: Exception) -> bool:
+    """Whether the server is one of before: it does not know what it was asked."""
+    return getattr(error, "error_code", "") in ("ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED")
+
+
 def _away(error: BaseException | None) -> bool:
     """Whether an error came of a server that could not be reached, or did not answer in time."""
     while error is not None:

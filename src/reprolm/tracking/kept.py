@@ -1,18 +1,19 @@
 """Finding what a trained model keeps of itself: in a folder, in a run of MLflow, or in a revision of git."""
 
+import csv
 import json
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
-from reprolm.diagnose.compare import Kept
+from reprolm.diagnose.compare import COLUMNS, Kept
 from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.tracking import git
 from reprolm.tracking.destination import asking, connect
+from reprolm.tracking.every_step import NAMES, read_parquet
 from reprolm.tracking.runs import LATEST, all_runs, meant
 
 RECORD = Path("reports/train")
-FILES = ("certificate.json", "steps.csv")
+CERTIFICATE, STEPS = "certificate.json", "steps.csv"
 WANT = "a folder, a run of MLflow, or a git revision or DVC experiment whose training is in DVC's cache"
 
 
@@ -24,7 +25,7 @@ def kept(root: Path, name: str) -> Kept:
             store does not answer (69).
     """
     for folder in (Path(name), Path(name) / RECORD):
-        if all((folder / file).is_file() for file in FILES):
+        if all((folder / file).is_file() for file in (CERTIFICATE, STEPS)):
             return _of_folder(folder)
     if name != LATEST and git.said("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}", at=root):
         return _of_revision(root, name)
@@ -43,13 +44,13 @@ def kept(root: Path, name: str) -> Kept:
         raise away or error from error
 
 
-def _of(read: Callable[[str], str]) -> Kept:
-    certificate, steps = map(read, FILES)
-    return Kept(json.loads(certificate), steps)
+def _of_text(certificate: str, steps: str) -> Kept:
+    rows = csv.DictReader(steps.splitlines())
+    return Kept(json.loads(certificate), [tuple(row[name] for name in COLUMNS) for row in rows])
 
 
 def _of_folder(folder: Path) -> Kept:
-    return _of(lambda file: (folder / file).read_text(encoding="utf-8"))
+    return _of_text(*((folder / file).read_text(encoding="utf-8") for file in (CERTIFICATE, STEPS)))
 
 
 def _of_run(root: Path, name: str) -> Kept | None:
@@ -63,10 +64,16 @@ def _of_run(root: Path, name: str) -> Kept | None:
         with tempfile.TemporaryDirectory() as folder:
             for place in (RECORD.name, "forensics"):
                 there = {each.path for each in to.client.list_artifacts(computed, place)}
-                if {f"{place}/{file}" for file in FILES} <= there:
-                    return _of_folder(Path(to.client.download_artifacts(computed, place, folder)))
+                if {f"{place}/{file}" for file in (CERTIFICATE, NAMES[STEPS])} <= there:
+                    return _of_download(Path(to.client.download_artifacts(computed, place, folder)))
     where = f"run {run.info.run_name}"
     raise refuse(where, "has no certificate", got=run.info.status, want="one that trained", exit=Exit.MISSING)
+
+
+def _of_download(folder: Path) -> Kept:
+    steps = read_parquet(folder / NAMES[STEPS], COLUMNS)
+    certificate = json.loads((folder / CERTIFICATE).read_text(encoding="utf-8"))
+    return Kept(certificate, [tuple(map(repr, row)) for row in steps])
 
 
 def _of_revision(root: Path, revision: str) -> Kept:
@@ -75,7 +82,9 @@ def _of_revision(root: Path, revision: str) -> Kept:
     from scmrepo.exceptions import SCMError
 
     try:
-        return _of(lambda file: str(dvc.api.read(str(RECORD / file), repo=str(root), rev=revision)))
+        paths = (str(RECORD / file) for file in (CERTIFICATE, STEPS))
+        read = [dvc.api.read(path, repo=str(root), rev=revision) for path in paths]
     except (DvcException, SCMError, OSError) as error:
         got = str(error).splitlines()[0]
         raise refuse(revision, "keeps no certificate", got=got, want=WANT, exit=Exit.MISSING) from error
+    return _of_text(*map(str, read))

@@ -7,6 +7,7 @@ all else replaces itself.
 
 import itertools
 import json
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,8 +20,10 @@ from reprolm.journal import count, read, stream
 from reprolm.store import publish_json, read_json, step
 from reprolm.tracking.completion import completed
 from reprolm.tracking.computed import computing_run
-from reprolm.tracking.destination import Destination, gone, reason
+from reprolm.tracking.destination import Destination, gone, reason, unknown_to
+from reprolm.tracking.every_step import shown_as, write_parquet
 from reprolm.tracking.identity import Execution
+from reprolm.tracking.model import keep_model
 from reprolm.tracking.record import FILES, JOURNAL
 from reprolm.tracking.translation import LONGEST_TAG, Parcel, Translation, text
 
@@ -182,15 +185,32 @@ class Mirror:
         self._send_files([path for path in parcel.files if (self.directory / FILES / path).is_file()])
 
     def _send_files(self, paths: list[Path]) -> None:
-        run, client = self.shipped.run, self._client
         for path in paths:
             step("ship")
-            client.log_artifact(run, str(self.directory / FILES / path), _folder(path))
+            self._send_file(self.directory / FILES / path, _folder(path))
         # a proxy between may answer in the place of MLflow, which takes any answer to a file for success
         for folder in {_folder(path) for path in paths}:
-            there = {entry.path for entry in client.list_artifacts(run, folder)}
-            if lost := [str(path) for path in paths if _folder(path) == folder and str(path) not in there]:
-                raise ConnectionError(f"{lost[0]} was sent and is not there")
+            sent = {shown_as(path).as_posix() for path in paths if _folder(path) == folder}
+            if lost := sent - self._there(folder, sent):
+                raise ConnectionError(f"{min(lost)} was sent and is not there")
+
+    def _send_file(self, path: Path, folder: str | None) -> None:
+        if shown_as(path) == path:
+            self._client.log_artifact(self.shipped.run, str(path), folder)
+            return
+        with tempfile.TemporaryDirectory() as place:
+            table = Path(place) / shown_as(path).name
+            write_parquet(path, table)
+            self._client.log_artifact(self.shipped.run, str(table), folder)
+
+    def _there(self, folder: str | None, otherwise: set[str]) -> set[str]:
+        """The files of a folder of the run; `otherwise` where a server cannot tell MLflow's client."""
+        try:
+            return {entry.path for entry in self._client.list_artifacts(self.shipped.run, folder)}
+        except Exception as error:
+            if not unknown_to(error):
+                raise
+            return otherwise
 
     def _run(self, parcel: Parcel) -> str:
         """The run of this execution: that which bears its tag, else a new one."""
@@ -233,6 +253,9 @@ class Mirror:
             self._client.update_run(run, status)
         else:
             self._client.set_terminated(run, status, self._known.last_at)
+        # last: a run whose model a store refuses is no run that lasts for ever
+        if self._known.model:
+            keep_model(self._to, run, self._known.scalars())
 
 
 def _folder(path: Path) -> str | None:

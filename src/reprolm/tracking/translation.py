@@ -75,7 +75,8 @@ class Translation:
         self.ended_at: dict[str, int] = {}
         self._horizon: int | None = None
         self._buckets: dict[str, int] = {}
-        self._headlines: dict[str, float] = {}
+        self.model = ""
+        self._scalars: dict[str, Point] = {}
         self._changed = ""
         self._refused = False
         self._tables: list[dict[str, str]] = []
@@ -119,9 +120,13 @@ class Translation:
             return "RUNNING"
         return "FINISHED" if completed(self.ended_at) else "KILLED"
 
+    def scalars(self) -> list[Point]:
+        """The numbers of the run, each as it was last recorded."""
+        return list(self._scalars.values())
+
     def description(self) -> str:
         """What was changed and the main numbers, in Markdown."""
-        known = {words: self._headlines[name] for name, words in HEADLINES.items() if name in self._headlines}
+        known = {words: self._scalars[name][1] for name, words in HEADLINES.items() if name in self._scalars}
         rows = [f"| {words} | {value:,.5g} |" for words, value in known.items()]
         changed = [f"Changed: `{self._changed}`", ""] if self._changed else []
         return "\n".join([*changed, *(["| | |", "|---|---|", *rows] if rows else [])])
@@ -179,8 +184,8 @@ class Translation:
         for name, value in flattened(record["numbers"], "/").items():
             full, number = f"{record['stage']}/{name}", _number(value)
             if full in SCALARS and number is not None:
-                parcel.points.append((full, number, record["at"], 0))
-                self._headlines[full] = number
+                self._scalars[full] = (full, number, record["at"], 0)
+                parcel.points.append(self._scalars[full])
 
     def _take_cached(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         self._take_numbers(record, parcel)
@@ -194,6 +199,7 @@ class Translation:
         if digests:
             one = next(iter(digests.values())) if len(digests) == 1 else digest(digests)
             parcel.tags[f"stage.{record['stage']}.digest"] = one
+            self.model = one if record["stage"] == "train" else self.model
 
     def _take_tag(self, record: Mapping[str, Any], parcel: Parcel) -> None:
         parcel.tags[key(record["key"])] = text(str(record["value"]), LONGEST_TAG)

@@ -18,9 +18,9 @@ NAME = "reprolm"
 KIND = "mlflow.experimentKind"
 TAG = f"mlflow.sharedViewState.{NAME}"
 COLUMNS = {
-    "tags.`changed`": 200,
-    "metrics.`evaluate/bits_per_byte`": 165,
-    "metrics.`evaluate/perplexity`": 145,
+    "tags.`changed`": 158,
+    "metrics.`evaluate/bits_per_byte`": 157,
+    "metrics.`evaluate/perplexity`": 142,
     "metrics.`train/best_validation_loss`": 195,
     "params.`train.learning_rate`": 150,
     "params.`train.steps`": 100,
@@ -29,8 +29,8 @@ COLUMNS = {
     "params.`seed`": 70,
 }
 """The columns beside name, age and duration, each as wide as its heading needs, in pixels."""
-FIRST = {"1": 73, "attributes.`Run Name`": 180, "runDateAndNestInfo": 130, "duration": 80}
-"""The columns that are always there: tick, name, age, duration."""
+FIRST = {"1": 73, "attributes.`Run Name`": 240, "runDateAndNestInfo": 130, "duration": 75}
+"""The columns that are always there: tick, name (of an experiment of two axes), age, duration."""
 # the whole of what MLflow's page keeps: it takes no part of it
 STATE = {
     "searchFilter": "",
