@@ -12,6 +12,15 @@ from tests.model.combinations import ALL, KINDS, built, tokens
 
 LAYOUTS = pytest.mark.parametrize("n_kv_heads", [4, 2, 1], ids=["mha", "gqa", "mqa"])
 POSITIONS = pytest.mark.parametrize("position", KINDS["position"])
+COMPILED = pytest.mark.parametrize(
+    ("position", "n_kv_heads"),
+    [
+        # each position and each layout once, as a graph takes seconds
+        pytest.param(position, heads, marks=[] if i % 3 == j else pytest.mark.heavy)
+        for i, position in enumerate(KINDS["position"])
+        for j, heads in enumerate([4, 2, 1])
+    ],
+)
 
 
 def parts(model: Transformer, x: torch.Tensor, sizes: list[int]) -> torch.Tensor:
@@ -68,8 +77,7 @@ def test_a_document_does_not_hear_of_the_one_before(position: str, n_kv_heads: i
     assert not torch.allclose(isolated[0, 5:], model(x)[0, 5:], atol=1e-3)
 
 
-@POSITIONS
-@LAYOUTS
+@COMPILED
 def test_compiled_without_a_break_it_is_the_same(position: str, n_kv_heads: int) -> None:
     torch.compiler.reset()
     model, x = built(position=position, n_kv_heads=n_kv_heads), tokens(2, 16)

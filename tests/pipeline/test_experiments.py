@@ -1,35 +1,39 @@
 """Queued and temporary experiments."""
 
+import time
+
 import pytest
 from mlflow.entities import RunStatus
 
 from tests.pipeline.workspace import Workspace, story
 
 
+def emptied(work: Workspace) -> str:
+    """The state of the queue when two workers have nothing left to do."""
+    work.run("dvc", "queue", "start", "-j", "2")
+    while True:
+        log = work.run("dvc", "queue", "status")
+        if "Running" not in log and "Queued" not in log:
+            return log
+        time.sleep(2)  # a look takes a second of a core that the workers want
+
+
 def test_a_queued_sweep_gives_complete_runs_of_the_code_that_was_queued(work: Workspace) -> None:
-    work.run("dvc", "exp", "run", "--queue", "-S", "model.n_layers=1,2", "-S", "seed=range(2)")
+    work.run("dvc", "exp", "run", "--queue", "-S", "seed=range(3)")
     code = work.path / "src" / "reprolm" / "evaluate" / "perplexity.py"
     code.write_text("raise RuntimeError('edited after queueing')\n" + code.read_text())
-    work.run("dvc", "queue", "start", "-j", "2")
-    log = work.run("dvc", "queue", "status")
-    while "Running" in log or "Queued" in log:
-        log = work.run("dvc", "queue", "status")
-    assert log.count("Success") == 4, log
+    assert emptied(work).count("Success") == 3
     runs = work.runs()
-    assert len(runs) == 4
+    assert len(runs) == 3
     assert {run.info.status for run in runs} == {RunStatus.to_string(RunStatus.FINISHED)}
-    cells = {(run.data.params["model.n_layers"], run.data.params["seed"]) for run in runs}
-    assert cells == {("1", "0"), ("1", "1"), ("2", "0"), ("2", "1")}
+    assert {run.data.params["seed"] for run in runs} == {"0", "1", "2"}
     for run in runs:
         assert run.data.tags["stage.encode"] == "cached"
-        known = (run.data.params["model.n_layers"], run.data.params["seed"]) == (
-            "2",
-            "1",
-        )  # the workspace's own
-        assert run.data.tags["stage.train"] == ("cached" if known else "ran")
+        own = run.data.params["seed"] == "1"
+        assert run.data.tags["stage.train"] == ("cached" if own else "ran")
         assert {"evaluate/bits_per_byte", "train/best_validation_loss"} <= run.data.metrics.keys()
         assert len(work.client().get_metric_history(run.info.run_id, "train/loss")) == 20
-    assert len({run.data.metrics["evaluate/bits_per_byte"] for run in runs}) == 4
+    assert len({run.data.metrics["evaluate/bits_per_byte"] for run in runs}) == 3
     names = work.run("dvc", "exp", "list", "--name-only").split()
     assert sorted(run.info.run_name for run in runs) == sorted(names)
 
@@ -42,14 +46,10 @@ def test_a_temporary_experiment_reads_all_of_texts_tracked_or_not(work: Workspac
 
 def test_experiments_that_train_the_same_do_not_fail_each_other(work: Workspace) -> None:
     work.run("dvc", "exp", "run", "--queue", "-S", "train.steps=300", "-S", "sample.temperature=0.5,1.0")
-    work.run("dvc", "queue", "start", "-j", "2")
-    log = work.run("dvc", "queue", "status")
-    while "Running" in log or "Queued" in log:
-        log = work.run("dvc", "queue", "status")
-    assert log.count("Success") == 2, log
+    assert emptied(work).count("Success") == 2
 
 
-@pytest.mark.parametrize("kind", ["file", "folder"])
+@pytest.mark.parametrize("kind", ["file", pytest.param("folder", marks=pytest.mark.heavy)])
 def test_a_temporary_experiment_finds_own_text_that_git_does_not_track(work: Workspace, kind: str) -> None:
     (work.path / ".git" / "info" / "exclude").write_text("/mine*\n")
     if kind == "folder":

@@ -67,7 +67,7 @@ def test_a_kill_after_training_and_before_dvc_records_it_trains_nothing_anew(wor
     work.run("git", "checkout", "dvc.lock")
     shutil.rmtree(work.path / "models")
     shutil.rmtree(work.path / ".dvc" / "cache" / "runs")
-    assert "train: resumes after step 40 of 40" in work.run("dvc", "repro")
+    assert "train: resumes after step 40 of 40" in work.run("dvc", "repro", "train")
 
 
 def test_a_stage_dies_with_dvc_and_the_next_run_is_clean(work: Workspace) -> None:
@@ -81,7 +81,7 @@ def test_a_stage_dies_with_dvc_and_the_next_run_is_clean(work: Workspace) -> Non
     process.communicate()
     trainer.wait(timeout=60)
     work.set(train__steps=20)
-    assert "train" in work.ran(work.run("dvc", "repro"))
+    assert "train" in work.ran(work.run("dvc", "repro", "train"))
 
 
 def contents(work: Workspace) -> dict[str, bytes]:

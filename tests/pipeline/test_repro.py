@@ -118,7 +118,8 @@ def test_an_edited_text_runs_again(work: Workspace) -> None:
 )
 def test_own_text_in_any_script_is_one_line(work: Workspace, name: str, text: str) -> None:
     (work.path / f"{name}.txt").write_text("".join(f"{i} {text}" for i in range(600)))
-    work.run("dvc", "exp", "run", "-S", f"data.files.path={name}.txt", "-S", "sample.prompts=['1 ']")
+    changed = ("-S", f"data.files.path={name}.txt", "-S", "sample.prompts=['1 ']")
+    work.run("dvc", "exp", "run", *changed, "sample")
     corpus = (work.path / "data" / "corpus" / "train.txt").read_text()
     assert corpus.startswith(f"0 {text}1 {text}")
     assert len(json.loads((work.path / "reports" / "samples" / "samples.json").read_text())) == 2

@@ -127,7 +127,9 @@ print(actual / (alone + memory(model, train, 4000, on, threads=threads).heap_byt
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the heap is that of glibc")
-@pytest.mark.parametrize(("batch_size", "threads"), [(16, 1), (128, 1), (128, 2)])
+@pytest.mark.parametrize(
+    ("batch_size", "threads"), [pytest.param(16, 1, marks=pytest.mark.heavy), (128, 1), (128, 2)]
+)
 def test_a_process_that_trains_takes_what_was_planned(batch_size: int, threads: int) -> None:
     command = [sys.executable, "-c", PROCESS, str(batch_size), str(threads)]
     surroundings = {"PYTHONPATH": "src:.", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}

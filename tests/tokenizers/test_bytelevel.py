@@ -64,8 +64,8 @@ def round_trip(count: int) -> None:
                 assert tokenizer.decode_bytes(raw(tokenizer, each)) == each
 
 
-def test_ten_million_bytes_and_characters_come_back() -> None:
-    round_trip(10_000_000)
+def test_two_million_bytes_and_characters_come_back() -> None:
+    round_trip(2_000_000)
 
 
 @pytest.mark.heavy
