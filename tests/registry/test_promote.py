@@ -20,7 +20,7 @@ from reprolm.store import directory_digest, file_sha256, publish_directory
 from reprolm.tokenizers.raw import BytesTokenizer
 from reprolm.tracking.datasets import CONTEXTS, splits
 from reprolm.tracking.destination import Destination, uri
-from reprolm.tracking.model import EXTERNAL
+from reprolm.tracking.model import EXTERNAL, LOADABLE
 from reprolm.tracking.shipper import sync
 from tests.architecture.closure import PACKAGE, closure, pipeline, third_party
 from tests.export.published import publish
@@ -93,7 +93,7 @@ def test_the_model_of_a_run_becomes_loadable_and_has_no_twin(root: Path, to: Des
     promote(root, name, NAME, "champion")
     (after,) = to.client.search_logged_models([to.experiment])
     assert (after.model_id, after.name, after.params) == (before.model_id, before.name, before.params)
-    assert set(before.tags) - set(after.tags) == {EXTERNAL}
+    assert {**before.tags, EXTERNAL: "false", LOADABLE: "true"}.items() <= after.tags.items()
     assert str(after.status) == "READY"
     assert len(after.metrics) == len(before.metrics)
     assert to.client.get_run(before.source_run_id).data.metrics == numbers
@@ -116,19 +116,34 @@ def test_a_second_name_leaves_the_files_of_the_first_as_they_are(root: Path, to:
     assert mlflow.pyfunc.load_model(address)
 
 
-def test_a_model_whose_sending_broke_off_is_sent_again(
+def test_who_may_not_delete_promotes_nevertheless(
     root: Path, to: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(self: object, *words: object) -> None:
+        raise AssertionError("needs more than the right to edit")
+
+    monkeypatch.setattr("mlflow.MlflowClient.delete_logged_model_tag", refuses)
+    assert promote(root, recorded(root), NAME, "champion") == f"models:/{NAME}@champion"
+
+
+@pytest.mark.parametrize("method", ["log_model_artifacts", "set_logged_model_tags"])
+def test_a_model_whose_sending_broke_off_is_sent_again(
+    root: Path, to: Destination, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     import mlflow
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    def breaks(self: MlflowClient, model_id: str, local_dir: str) -> None:
-        raise MlflowException("the line is cut")
+    whole = getattr(MlflowClient, method)
+
+    def breaks(self: MlflowClient, model_id: str, what: object) -> None:
+        if what != {EXTERNAL: "false"}:
+            raise MlflowException("the line is cut")
+        whole(self, model_id, what)
 
     name = recorded(root)
     with monkeypatch.context() as patch:
-        patch.setattr(MlflowClient, "log_model_artifacts", breaks)
+        patch.setattr(MlflowClient, method, breaks)
         with pytest.raises(ReprolmError, match="the line is cut"):
             promote(root, name, NAME, "champion")
     assert mlflow.pyfunc.load_model(promote(root, name, NAME, "champion"))

@@ -42,6 +42,27 @@ def test_files_of_other_names_stay_as_they_are() -> None:
     assert [shown_as(path).as_posix() for path in paths] == shown
 
 
+@pytest.mark.parametrize("damaged", ["", "step,loss\n1,2.5,3\n", "step,loss\n1,much\n"])
+def test_a_text_that_is_no_table_is_sent_as_it_is(repository: Path, to: Destination, damaged: str) -> None:
+    written = Written(repository)
+    written.start("train")
+    written.file("train", "train/steps.csv", damaged)
+    written.end("train")
+    sync(repository)
+    assert files(to, runs(to)[0]) == ["train/steps.csv"]
+
+
+def test_a_run_that_has_the_text_is_compared_too(repository: Path, to: Destination) -> None:
+    written = Written(repository, name="vexed-moth")
+    written.train(1)
+    sync(repository)
+    (run,) = runs(to)
+    for name, content in {"certificate.json": json.dumps({"steps": {}}), "steps.csv": text(ROWS)}.items():
+        (repository / name).write_text(content)
+        to.client.log_artifact(run.info.run_id, str(repository / name), "train")
+    assert kept(repository, "vexed-moth") == kept(repository, str(repository))
+
+
 @pytest.mark.parametrize("folder", ["train", "forensics"])
 def test_a_run_keeps_every_step_as_a_table_that_is_compared_with_the_text_of_a_folder(
     repository: Path, to: Destination, tmp_path: Path, folder: str

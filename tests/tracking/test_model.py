@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
+from reprolm.errors import ReprolmError
 from reprolm.tracking.destination import Destination, connect
 from reprolm.tracking.mirror import SHIPPED, Shipped
 from reprolm.tracking.model import model_of
-from reprolm.tracking.shipper import sync
+from reprolm.tracking.shipper import flush, sync
 from tests.tracking.executions import Written
 from tests.tracking.faulty import Faulty
 from tests.tracking.runs import files, history, models, runs
@@ -35,7 +39,7 @@ def test_a_run_has_one_model_that_names_its_files_and_keeps_none(repository: Pat
     trained(repository)
     sync(repository)
     (run,) = runs(to)
-    found = model_of(to, run.info.run_id)
+    found = model_of(to, run)
     assert found is not None
     assert (found.name, found.source_run_id, str(found.status)) == ("vexed-moth", run.info.run_id, "READY")
     assert found.params == {"model.position": "rope", "parameters": "1234"}
@@ -59,7 +63,7 @@ def test_its_scores_name_the_split_that_they_were_measured_on_and_the_run_has_no
     assert numbers["train/best_validation_loss"] == (2.5, "files/validation")
     assert numbers["train/best_step"] == (30, None)
     assert "train/loss" not in numbers
-    assert set(numbers) <= set(run.data.metrics)
+    assert {"best_validation_loss", "best_step"} <= {key.removeprefix("train/") for key in run.data.metrics}
     assert [value for _, value, _ in history(to, run, "evaluate/bits_per_byte")] == [1.5]
 
 
@@ -92,9 +96,94 @@ def test_a_run_of_any_name_has_its_model(repository: Path, to: Destination, name
     sync(repository)
     (run,) = runs(to)
     assert run.info.run_name == name
-    found = model_of(to, run.info.run_id)
+    found = model_of(to, run)
     assert found is not None
     assert found.name == named
+
+
+def test_what_follows_a_stage_that_failed_is_told_of_the_model_too(repository: Path, to: Destination) -> None:
+    written = Written(repository, name="vexed-moth", alive=True, command="dvc repro -k")
+    written.start("sample")
+    written.end("sample", status="failed", exit=65, error="no prompt")
+    sync(repository)
+    assert runs(to)[0].info.status == "FAILED"
+    written.train(3)
+    sync(repository)
+    written.add("numbers", stage="evaluate", numbers={"bits_per_byte": 1.5})
+    written.add("tag", stage="evaluate", key="digest.dvc.lock", value="f" * 64)
+    sync(repository)
+    (run,) = runs(to)
+    found = model_of(to, run)
+    assert found is not None
+    assert "evaluate/bits_per_byte" in {each.key for each in found.metrics}
+    assert found.tags["digest.dvc.lock"] == "f" * 64
+    assert "1.5" in run.data.tags["mlflow.note.content"]
+
+
+def test_a_model_that_somebody_else_logged_to_the_run_is_left_alone(
+    repository: Path, to: Destination
+) -> None:
+    written = Written(repository, name="vexed-moth", alive=True)
+    written.start("train")
+    sync(repository)
+    (run,) = runs(to)
+    theirs = to.client.create_logged_model(to.experiment, "theirs", run.info.run_id)
+    written.train(3)
+    written.end("train")
+    written.end("report")
+    (written.directory / SHIPPED).unlink()
+    sync(repository)
+    found = model_of(to, run)
+    assert found is None or found.model_id != theirs.model_id
+    assert str(to.client.get_logged_model(theirs.model_id).status) == "PENDING"
+
+
+def test_two_that_make_the_model_at_once_agree_on_one(
+    repository: Path, to: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = MlflowClient.create_logged_model
+
+    def twice(self: MlflowClient, *words: Any) -> Any:
+        create(self, *words)
+        return create(self, *words)
+
+    monkeypatch.setattr(MlflowClient, "create_logged_model", twice)
+    trained(repository)
+    sync(repository)
+    (model,) = models(to, runs(to)[0])
+    assert model["tags"]["digest.model"] == "d" * 64
+
+
+def test_who_may_write_runs_and_no_models_has_the_run_without(
+    repository: Path, to: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(self: MlflowClient, *words: Any) -> Any:
+        raise MlflowException("Permission denied", PERMISSION_DENIED)
+
+    monkeypatch.setattr(MlflowClient, "create_logged_model", refuses)
+    written = trained(repository)
+    sync(repository)
+    shipped = Shipped.of(written.directory)
+    assert (shipped.status, shipped.error, shipped.over) == ("FINISHED", "", True)
+
+
+def test_an_end_that_was_told_is_kept_where_the_model_is_not_taken(
+    repository: Path, to: Destination, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def breaks(self: MlflowClient, *words: Any) -> Any:
+        raise MlflowException("the line is cut")
+
+    written = trained(repository)
+    with monkeypatch.context() as patched:
+        patched.setattr(MlflowClient, "create_logged_model", breaks)
+        with pytest.raises(ReprolmError, match="the line is cut"):
+            sync(repository)
+    assert (Shipped.of(written.directory).status, Shipped.of(written.directory).whole) == ("FINISHED", False)
+    flush(written.directory)
+    assert "the end of the run is pending (the line is cut)" in capsys.readouterr().err
+    sync(repository)
+    assert Shipped.of(written.directory).whole
+    assert len(models(to, runs(to)[0])) == 1
 
 
 def test_a_second_sender_and_one_that_forgot_make_no_twin(repository: Path, to: Destination) -> None:

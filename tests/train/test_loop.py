@@ -192,6 +192,18 @@ def test_a_checkpoint_that_reads_otherwise_than_written_ends_the_run_before_olde
     assert finished(config, tmp_path / "b", tmp_path / "out-b") == whole
 
 
+def test_a_run_that_passed_over_a_damaged_checkpoint_keeps_two_whole_ones(tmp_path: Path) -> None:
+    config, place = run(tmp_path), tmp_path / "b"
+    whole = finished(config, tmp_path / "a", tmp_path / "out-a")
+    with pytest.raises(CrashError):
+        Trainer(config, place, Memory(11, crash)).fit()
+    os.truncate(place / "step-000000009" / "model.safetensors", 100)
+    with pytest.raises(Stopped):
+        Trainer(config, place, Memory(7, lambda: os.kill(os.getpid(), signal.SIGTERM))).fit()
+    assert [path.name[-1] for path in sorted(place.glob("step-*"))] == ["6", "7"]
+    assert finished(config, place, tmp_path / "out-b") == whole
+
+
 def test_a_checkpoint_is_called_durable_after_it_was_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

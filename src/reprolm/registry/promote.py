@@ -19,7 +19,7 @@ from reprolm.lineage.runs import Found, found
 from reprolm.registry.signature import signature
 from reprolm.tracking.destination import asking, uri
 from reprolm.tracking.identity import redacted
-from reprolm.tracking.model import DIGEST, EXTERNAL, keep_model, model_tags
+from reprolm.tracking.model import DIGEST, EXTERNAL, LOADABLE, keep_model, model_tags
 from reprolm.tracking.shown import SCALARS
 from reprolm.tracking.translation import Point
 
@@ -94,30 +94,39 @@ def _known(run: Found, name: str, digest: str) -> str | None:
 def _registered(root: Path, run: Found, name: str, artifacts: dict[str, str]) -> str:
     """Makes the model of the run loadable, if it is not yet, and registers it; its version."""
     import mlflow
-    from mlflow.models import Model
 
     tags = model_tags(run.tags)
     model = keep_model(run.to, run.id, _points(run))
     if model is None:
         what, want = "keeps no models of runs", "a server of MLflow 3"
         raise refuse(redacted(uri(root)), what, want=want, exit=Exit.NETWORK)
-    if EXTERNAL not in model.tags:
-        # loadable under another name: its files may be served just now, and stay as they are
-        with _store(uri(root)):
-            return str(mlflow.register_model(f"models:/{model.model_id}", name, tags=tags).version)
+    if LOADABLE not in model.tags:
+        _send(root, run, model.model_id, artifacts)
+    # files that were sent for another name may be served just now, and stay as they are
+    with _store(uri(root)):
+        return str(mlflow.register_model(f"models:/{model.model_id}", name, tags=tags).version)
+
+
+def _send(root: Path, run: Found, model: str, artifacts: dict[str, str]) -> None:
+    """Gives a model the files by which it is loaded."""
+    import mlflow
+    from mlflow.models import Model
+
     files = sum(path.is_file() for path in Path(reprolm.__file__).parent.rglob("*.py"))
     # one by one: a server that asks for a password may take minutes
     print(f"promote: sends the model and {files} files of its code to {redacted(uri(root))}", flush=True)
+    # MLflow deletes the tag where it is true, and not everybody who may write may delete
+    run.to.client.set_logged_model_tags(model, {EXTERNAL: "false"})
     # without run_id: MLflow would name the model once more among what the run made, which its store refuses
     with _store(uri(root)), _no_plea():
-        logged = Model.log(
-            None, mlflow.pyfunc, registered_model_name=name, model_id=model.model_id, tags=tags,
+        Model.log(
+            None, mlflow.pyfunc, model_id=model,
             python_model=str(Path(__file__).with_name("served.py")), artifacts=artifacts,
             signature=signature(), pip_requirements=requirements(),
             input_example=([{"prompt": "Return the"}], OPTIONS | {"max_new_tokens": 8}),
             code_paths=[str(Path(reprolm.__file__).parent)],
         )  # fmt: skip
-    return str(logged.registered_model_version)
+    run.to.client.set_logged_model_tags(model, {LOADABLE: "true"})
 
 
 @contextmanager

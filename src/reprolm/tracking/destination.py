@@ -93,6 +93,11 @@ def gone(error: Exception) -> bool:
     return getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
 
 
+def forbidden(error: Exception) -> bool:
+    """Whether the store knows who asks, and does not let them."""
+    return getattr(error, "error_code", "") == "PERMISSION_DENIED"
+
+
 def unknown_to(error: Exception) -> bool:
     """Whether the server is one of before: it does not know what it was asked."""
     return getattr(error, "error_code", "") in ("ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED")

@@ -17,8 +17,11 @@ def shown_as(path: Path) -> Path:
     return path.with_name(NAMES.get(path.name, path.name))
 
 
-def write_parquet(text: Path, out: Path) -> None:
-    """The same table in another form, piece by piece: `step` as a whole number, all else to the last bit."""
+def write_parquet(text: Path, out: Path) -> bool:
+    """The same table in another form, piece by piece: `step` as a whole number, all else to the last bit.
+
+    False where the text is no such table: one that was damaged is no reason to keep back the rest of a run.
+    """
     import pyarrow as arrow
     from pyarrow import csv, parquet
 
@@ -29,13 +32,18 @@ def write_parquet(text: Path, out: Path) -> None:
     options = csv.ConvertOptions(column_types=schema, null_values=[""])
     # no reading ahead: the sender is to stay small
     pieces = csv.ReadOptions(use_threads=False, block_size=PIECE_BYTES)
-    with (
-        csv.open_csv(text, read_options=pieces, convert_options=options) as rows,
-        parquet.ParquetWriter(out, schema, compression="zstd") as table,
-    ):
-        for batch in rows:
-            table.write_batch(batch)
-    arrow.default_memory_pool().release_unused()
+    try:
+        with (
+            csv.open_csv(text, read_options=pieces, convert_options=options) as rows,
+            parquet.ParquetWriter(out, schema, compression="zstd") as table,
+        ):
+            for batch in rows:
+                table.write_batch(batch)
+    except arrow.ArrowInvalid:
+        return False
+    finally:
+        arrow.default_memory_pool().release_unused()
+    return True
 
 
 def read_parquet(path: Path, columns: Sequence[str]) -> list[tuple[float, ...]]:

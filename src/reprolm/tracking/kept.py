@@ -14,6 +14,8 @@ from reprolm.tracking.runs import LATEST, all_runs, meant
 
 RECORD = Path("reports/train")
 CERTIFICATE, STEPS = "certificate.json", "steps.csv"
+BOTH = (STEPS, NAMES[STEPS])
+"""The forms in which a run of MLflow may have the numbers of its steps."""
 WANT = "a folder, a run of MLflow, or a git revision or DVC experiment whose training is in DVC's cache"
 
 
@@ -64,13 +66,15 @@ def _of_run(root: Path, name: str) -> Kept | None:
         with tempfile.TemporaryDirectory() as folder:
             for place in (RECORD.name, "forensics"):
                 there = {each.path for each in to.client.list_artifacts(computed, place)}
-                if {f"{place}/{file}" for file in (CERTIFICATE, NAMES[STEPS])} <= there:
+                if f"{place}/{CERTIFICATE}" in there and there & {f"{place}/{name}" for name in BOTH}:
                     return _of_download(Path(to.client.download_artifacts(computed, place, folder)))
     where = f"run {run.info.run_name}"
     raise refuse(where, "has no certificate", got=run.info.status, want="one that trained", exit=Exit.MISSING)
 
 
 def _of_download(folder: Path) -> Kept:
+    if not (folder / NAMES[STEPS]).is_file():
+        return _of_folder(folder)
     steps = read_parquet(folder / NAMES[STEPS], COLUMNS)
     certificate = json.loads((folder / CERTIFICATE).read_text(encoding="utf-8"))
     return Kept(certificate, [tuple(map(repr, row)) for row in steps])

@@ -20,7 +20,7 @@ from reprolm.journal import count, read, stream
 from reprolm.store import publish_json, read_json, step
 from reprolm.tracking.completion import completed
 from reprolm.tracking.computed import computing_run
-from reprolm.tracking.destination import Destination, gone, reason, unknown_to
+from reprolm.tracking.destination import Destination, forbidden, gone, reason, unknown_to
 from reprolm.tracking.every_step import shown_as, write_parquet
 from reprolm.tracking.identity import Execution
 from reprolm.tracking.model import keep_model
@@ -47,7 +47,8 @@ T = TypeVar("T")
 class Shipped:
     """What MLflow has: the journal up to a byte, as which run, with which status; `error` why no more.
 
-    `over` tells that nothing more will come.
+    `summed_up` is the byte up to which the run's description and its model tell of it, `over` that nothing
+    more will come.
     """
 
     offset: int = 0
@@ -55,6 +56,12 @@ class Shipped:
     status: str = RUNNING
     error: str = ""
     over: bool = False
+    summed_up: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether MLflow has all that it was to have of what was sent."""
+        return self.status != RUNNING and self.summed_up == self.offset
 
     @classmethod
     def of(cls, directory: Path) -> "Shipped":
@@ -139,6 +146,10 @@ class Mirror:
         if self.shipped.run and status != self.shipped.status:
             self._conclude(status, departed[0])
             self.shipped.status = status
+            self.shipped.save(self.directory)
+        if self.shipped.run and status != RUNNING and not self.shipped.whole:
+            self._sum_up()
+            self.shipped.summed_up = self.shipped.offset
         self.shipped.over = departed[1] and not news
         self.shipped.error = ""
         if asdict(self.shipped) != before:
@@ -185,32 +196,33 @@ class Mirror:
         self._send_files([path for path in parcel.files if (self.directory / FILES / path).is_file()])
 
     def _send_files(self, paths: list[Path]) -> None:
+        sent: dict[str | None, set[str]] = {}
         for path in paths:
             step("ship")
-            self._send_file(self.directory / FILES / path, _folder(path))
+            sent.setdefault(_folder(path), set()).add(self._send_file(path))
         # a proxy between may answer in the place of MLflow, which takes any answer to a file for success
-        for folder in {_folder(path) for path in paths}:
-            sent = {shown_as(path).as_posix() for path in paths if _folder(path) == folder}
-            if lost := sent - self._there(folder, sent):
+        for folder, names in sent.items():
+            if lost := names - self._there(folder, names):
                 raise ConnectionError(f"{min(lost)} was sent and is not there")
 
-    def _send_file(self, path: Path, folder: str | None) -> None:
-        if shown_as(path) == path:
-            self._client.log_artifact(self.shipped.run, str(path), folder)
-            return
+    def _send_file(self, path: Path) -> str:
+        """Sends a file of the record; its path in the run."""
+        source = self.directory / FILES / path
         with tempfile.TemporaryDirectory() as place:
             table = Path(place) / shown_as(path).name
-            write_parquet(path, table)
-            self._client.log_artifact(self.shipped.run, str(table), folder)
+            if table.name != path.name and write_parquet(source, table):
+                source = table
+            self._client.log_artifact(self.shipped.run, str(source), _folder(path))
+        return (path.parent / source.name).as_posix()
 
-    def _there(self, folder: str | None, otherwise: set[str]) -> set[str]:
-        """The files of a folder of the run; `otherwise` where a server cannot tell MLflow's client."""
+    def _there(self, folder: str | None, believed: set[str]) -> set[str]:
+        """The files of a folder of the run; what is believed, where a server cannot tell MLflow's client."""
         try:
             return {entry.path for entry in self._client.list_artifacts(self.shipped.run, folder)}
         except Exception as error:
             if not unknown_to(error):
                 raise
-            return otherwise
+            return believed
 
     def _run(self, parcel: Parcel) -> str:
         """The run of this execution: that which bears its tag, else a new one."""
@@ -243,8 +255,6 @@ class Mirror:
 
     def _conclude(self, status: str, gone: set[str]) -> None:
         run = self.shipped.run
-        if words := self._known.description():
-            self._client.set_tag(run, "mlflow.note.content", words)
         for stage in gone & set(self._known.running):
             self._client.set_tag(run, f"stage.{stage}", "killed")
             self._client.set_tag(run, "error", f"{stage}: the process was killed")
@@ -253,9 +263,19 @@ class Mirror:
             self._client.update_run(run, status)
         else:
             self._client.set_terminated(run, status, self._known.last_at)
-        # last: a run whose model a store refuses is no run that lasts for ever
-        if self._known.model:
-            keep_model(self._to, run, self._known.scalars())
+
+    def _sum_up(self) -> None:
+        """What is told of a run that has ended: again, where another stage went on after one that failed."""
+        if words := self._known.description():
+            self._client.set_tag(self.shipped.run, "mlflow.note.content", words)
+        if not self._known.model:
+            return
+        try:
+            keep_model(self._to, self.shipped.run, self._known.scalars())
+        except Exception as error:
+            # who may write runs and no models has runs without; `promote` says why
+            if not forbidden(error):
+                raise
 
 
 def _folder(path: Path) -> str | None:

@@ -3,6 +3,7 @@
 The files are in DVC's cache. `reprolm promote` adds to the same LoggedModel what makes it loadable.
 """
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 DIGEST = "digest.model"
 EXTERNAL = "mlflow.model.isExternal"
-"""By this tag MLflow knows a model whose files it does not have; it takes it off when it is given them."""
+"""By this tag MLflow knows a model whose files it does not have."""
+LOADABLE = "reprolm.loadable"
+"""Our own, of a model whose files have all been sent."""
 STAGE_TAGS = {"train": DIGEST, "train_tokenizer": "digest.tokenizer"}
 KEPT_TAGS = (
     "git.commit",
@@ -38,14 +41,16 @@ JUDGED_ON = {"train/best_validation_loss": "validation", "train/final_train_loss
 """The splits of the scores of training; its other numbers are no scores."""
 
 
-def model_of(to: Destination, run: str) -> "LoggedModel | None":
-    """The LoggedModel of a run, if it has one.
+def model_of(to: Destination, run: "Run") -> "LoggedModel | None":
+    """The LoggedModel of a run, if it has one; one that bears no digest is somebody else's.
 
     Raises:
         MlflowException: the store does not answer, or knows no such models.
     """
-    found = to.client.search_logged_models([to.experiment], f"source_run_id = '{run}'")
-    return min(found, key=lambda model: (model.creation_timestamp, model.model_id), default=None)
+    wanted = f"source_run_id = '{run.info.run_id}'"
+    found = to.client.search_logged_models([run.info.experiment_id], wanted)
+    ours = [model for model in found if DIGEST in model.tags]
+    return min(ours, key=lambda m: (LOADABLE not in m.tags, m.creation_timestamp, m.model_id), default=None)
 
 
 def keep_model(to: Destination, id: str, points: "Iterable[Point]") -> "LoggedModel | None":
@@ -56,7 +61,7 @@ def keep_model(to: Destination, id: str, points: "Iterable[Point]") -> "LoggedMo
     """
     run = to.client.get_run(id)
     try:
-        model = model_of(to, id) or _created(to, run)
+        model = model_of(to, run) or _created(to, run)
     except Exception as error:
         # a server before MLflow 3
         if unknown_to(error):
@@ -67,6 +72,10 @@ def keep_model(to: Destination, id: str, points: "Iterable[Point]") -> "LoggedMo
     if str(model.status) != "READY":
         step("ship")
         model = to.client.finalize_logged_model(model.model_id, "READY")
+    # of a run that went on since
+    if late := {key: tag for key, tag in model_tags(run.data.tags).items() if model.tags.get(key, "") != tag}:
+        step("ship")
+        to.client.set_logged_model_tags(model.model_id, late)
     from mlflow.entities import LoggedModelOutput
 
     # the store refuses to name it twice
@@ -95,9 +104,15 @@ def _created(to: Destination, run: "Run") -> "LoggedModel":
     # MLflow refuses these in the name of a model; a rate of 0.02 is to stay one
     name = re.sub(r"[/:%\"']", "-", run.info.run_name.replace(".", "·")) or "model"
     step("ship")
-    return to.client.create_logged_model(
+    made = to.client.create_logged_model(
         run.info.experiment_id, name, run.info.run_id, model_tags(tags) | {EXTERNAL: "true"}, params
     )
+    first = model_of(to, run) or made
+    if first.model_id != made.model_id:
+        # another process was at it at the same time; who may not delete leaves a twin without numbers
+        with contextlib.suppress(Exception):
+            to.client.delete_logged_model(made.model_id)
+    return first
 
 
 def _linked(run: "Run", model: str, points: "Iterable[Point]") -> "Iterator[Metric]":

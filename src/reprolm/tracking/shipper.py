@@ -22,7 +22,6 @@ from reprolm.tracking.ending import Ending
 from reprolm.tracking.identity import redacted
 from reprolm.tracking.location import executions
 from reprolm.tracking.mirror import (
-    RUNNING,
     Mirror,
     Shipped,
     execution_of,
@@ -74,10 +73,11 @@ def start(directory: Path) -> None:
 def flush(directory: Path) -> None:
     """Waits a little until MLflow has the whole run; says what to type if it then lacks some of it."""
     deadline = time.monotonic() + FLUSH_SECONDS
-    while (shipped := Shipped.of(directory)).status == RUNNING or pending(directory):
+    while not (shipped := Shipped.of(directory)).whole or pending(directory):
         if time.monotonic() > deadline or shipped.error:
             count, why = pending(directory), f" ({shipped.error})" if shipped.error else ""
-            print(f"tracking: {count:,} records pending{why}; run: reprolm sync", file=sys.stderr)
+            what = f"{count:,} records pending" if count else "the end of the run is pending"
+            print(f"tracking: {what}{why}; run: reprolm sync", file=sys.stderr)
             return
         time.sleep(LOOK_EVERY_SECONDS / 10)
 

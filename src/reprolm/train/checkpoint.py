@@ -88,7 +88,9 @@ class Checkpoints:
         self.directory, self.world = directory, world
 
     def save(self, state: State, tensors: Tensors) -> None:
-        """Publishes a checkpoint, reads it again, and only then removes all but the newest two.
+        """Publishes a checkpoint, reads it again, and only then removes all but it and the one before.
+
+        Later ones go too: the run has passed over them, for they are damaged.
 
         Raises:
             ReprolmError: what was read is not what was written (exit 76); the older ones are still there.
@@ -102,8 +104,10 @@ class Checkpoints:
                 write_tensors(out / name, content)
             publish_json(out / STATE, asdict(state))
         verified(path)
-        for old in self._steps()[:-KEPT]:
-            prune(old)
+        there = self._steps()
+        newest = there.index(path) + 1
+        for other in [*there[: max(0, newest - KEPT)], *there[newest:]]:
+            prune(other)
 
     def restore(self, tensors: Tensors) -> State:
         """Puts the newest undamaged checkpoint into `tensors`; a fresh state if there never was one.
