@@ -1,10 +1,10 @@
 """The record of an execution: a local journal to which its stages append. MLflow is sent what stands in it.
 
-Every line has `at` (milliseconds since 1970) and `kind`: opened, started, horizon, point, coarser, numbers, tag,
-dataset, file, table, curve, outputs, cached or ended; the last may be `over`, of a `dvc` that ended with an error.
-Behind `coarser` stand, of each series, one point in `every` and, before `ended`, the last. Files that MLflow
-shall show are copied beside it when they are recorded, because the workspace of a queued one is removed at its
-end.
+Every line has `at` (milliseconds since 1970) and `kind`: opened, started, horizon, point, coarser, numbers,
+tag, dataset, file, table, curve, outputs, cached or ended; the last may be `over`, of a `dvc` that ended with
+an error. Behind `coarser` stand, of each series, one point in `every` and, before `ended`, the last. Files
+that MLflow shall show are copied beside it when they are recorded, because the workspace of a queued one is
+removed at its end.
 """
 
 import json
@@ -70,7 +70,8 @@ def parameters(raw: Mapping[str, Any]) -> dict[str, Any]:
 class Record:
     """What one stage adds to the journal of its execution.
 
-    No fault of the record ends a stage: what can be recorded is, and one line says that something is missing.
+    No fault of the record ends a stage: what can be recorded is, and one line says that something is missing;
+    `fault` is the first. `directory` is None where the record could not be opened.
     """
 
     def __init__(self, root: Path, stage: str, params: Mapping[str, Any]) -> None:
@@ -78,7 +79,7 @@ class Record:
         self._params = params
         self.directory: Path | None = None
         self._journal: Journal | None = None
-        self._began, self._warned = time.monotonic(), False
+        self._began, self.fault = time.monotonic(), ""
         self._coarse, self._held = Coarse(), dict[str, tuple[int, int, float]]()
         self._safely(lambda: self._open(root, params))
 
@@ -90,9 +91,9 @@ class Record:
         except Exception as error:
             # opened anew before the next record, which cuts off one that was half written
             self._journal = None
-            if not self._warned:
+            if not self.fault:
                 print(f"tracking: the record is incomplete: {error}", file=sys.stderr)
-            self._warned = True
+            self.fault = self.fault or str(error) or repr(error)
 
     def _open(self, root: Path, params: Mapping[str, Any]) -> None:
         execution = Execution.current()
