@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -70,9 +71,18 @@ def stream(path: Path, offset: int = 0, end: int | None = None) -> Iterator[dict
             yield json.loads(body)
 
 
+def census(path: Path, offset: int = 0) -> tuple[int, int]:
+    """How many records there are from byte `offset` on, and how many lines that are damaged.
+
+    Of one pass, for somebody may append meanwhile; four times as quick as reading them.
+    """
+    found = Counter(body is not None for body, _ in _bodies(path, offset))
+    return found[True], found[False]
+
+
 def count(path: Path, offset: int = 0) -> int:
-    """How many records there are from byte `offset` on; four times as quick as reading them."""
-    return sum(body is not None for body, _ in _bodies(path, offset))
+    """How many records there are from byte `offset` on."""
+    return census(path, offset)[0]
 
 
 def _end(file: int) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reprolm import journal
 from reprolm.errors import Exit, ReprolmError
 from reprolm.lineage.deep import cache_of, damaged_journals, verify
 from tests.settings import ROOT
@@ -136,3 +137,19 @@ def test_a_record_damaged_before_the_end_of_a_journal_is_named_and_a_torn_end_is
     (problem,) = damaged_journals(tmp_path)
     lines = written.journal.path.read_bytes().count(b"\n")
     assert f": 1 of {lines} records damaged (" in str(problem)
+
+
+def test_records_that_are_appended_meanwhile_are_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, body, left = Written(tmp_path), journal._body, [3]
+
+    def slow(line: bytes) -> bytes | None:
+        while left[0]:
+            left[0] -= 1
+            written.add("tag", stage="train", key="a", value="b")
+        return body(line)
+
+    monkeypatch.setattr(journal, "_body", slow)
+    assert damaged_journals(tmp_path) == []
+    assert journal.count(written.journal.path) == 4

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from reprolm.errors import Exit
 from reprolm.journal import read
+from reprolm.sweep.watch import Progress
 from reprolm.tracking import coarse
 from reprolm.tracking.coarse import SHARES, Coarse
 from reprolm.tracking.record import JOURNAL, Record
 from reprolm.tracking.shipper import sync
 from reprolm.train.loop import Trainer
+from tests.tracking.executions import FIRST
 from tests.tracking.runs import picture
 from tests.train.runs import CrashError, crash, published, run
 
@@ -27,13 +30,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def trained(record: Record, steps: int) -> list[dict[str, Any]]:
-    """What stands in a journal after a training that validates now and then, and at its end."""
+def trained(record: Record, steps: int, exit: Exit = Exit.DONE) -> list[dict[str, Any]]:
+    """What stands in a journal after a training that validates now and then, and at its end if it has one."""
     for step in range(1, steps + 1):
-        values = {"train/loss": 4.0, "train/learning_rate": 0.5}
-        rare = {"validation/loss": 4.5} if step % RARE == 0 or step == steps else {}
-        record.add_point(step, values | rare, at=1_790_000_000_000 + step)
-    record.end(0)
+        values = {"train/loss": 4 + step / 1000, "train/learning_rate": 0.5}
+        last = step == steps and exit is Exit.DONE
+        rare = {"validation/loss": 5 + step / 1000} if step % RARE == 0 or last else {}
+        record.add_point(step, values | rare, at=FIRST + step)
+    record.end(exit)
     assert record.directory is not None
     return read(record.directory / JOURNAL)[0]
 
@@ -52,7 +56,7 @@ def test_up_to_its_bound_a_journal_holds_every_point(root: Path) -> None:
 def test_past_its_bound_a_journal_has_a_warning_and_a_coarser_series_with_its_end(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    records = trained(record := Record(root, "train", {}), 3000)
+    records = trained(record := Record(root, "train", {}), 3020, Exit.TERMINATED)
     assert record.directory is not None
     assert BOUND < (record.directory / JOURNAL).stat().st_size < 2 * BOUND
     marks = [(each["step"], each["every"]) for each in records if each["kind"] == "coarser"]
@@ -60,13 +64,35 @@ def test_past_its_bound_a_journal_has_a_warning_and_a_coarser_series_with_its_en
     assert len(marks) > 3
     steps = steps_of(records, "train/loss")
     assert steps[: marks[0][0]] == list(range(1, marks[0][0] + 1))
-    for (begin, every), (end, _) in zip(marks, [*marks[1:], (3000, 0)], strict=True):
+    for (begin, every), (end, _) in zip(marks, [*marks[1:], (3020, 0)], strict=True):
         within = [step for step in steps if begin < step < end]
         assert {b - a for a, b in itertools.pairwise(within)} <= {every}
-    assert steps[-1] == steps_of(records, "validation/loss")[-1] == 3000
+    assert (steps[-1], steps_of(records, "validation/loss")[-1]) == (3020, 3000)
     said = capsys.readouterr().err
     assert said.count("tracking: ") == 1
     assert f"after step {marks[0][0]:,} curves are coarser; results are whole\n" in said
+
+
+def test_a_training_that_a_signal_stops_past_the_bound_keeps_the_last_point_of_each_series(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coarse, "BOUND_BYTES", 2**30)
+    record, steps = Record(root, "train", {}), 3020
+    # of the last points due are steps 3,009 of one series and 2,950 of the other
+    record._coarse.every = 64
+    records = trained(record, steps, Exit.TERMINATED)
+    ends = {"train/loss": steps, "train/learning_rate": steps, "validation/loss": 3000}
+    for name, end in ends.items():
+        assert (found := steps_of(records, name)) == sorted(set(found))
+        assert found[-1] == end
+    held = records[-1 - len(set(ends.values())) : -1]
+    assert held == [
+        {"at": FIRST + 3000, "kind": "point", "stage": "train", "step": 3000,
+         "values": {"validation/loss": 8.0}},
+        {"at": FIRST + steps, "kind": "point", "stage": "train", "step": steps,
+         "values": {"train/loss": 7.02, "train/learning_rate": 0.5}},
+    ]  # fmt: skip
+    assert records[-1]["status"] == "killed"
 
 
 def test_a_series_with_few_points_keeps_them_while_others_become_coarser(root: Path) -> None:
@@ -84,9 +110,14 @@ def test_the_same_points_leave_the_same_series(root: Path) -> None:
 def test_a_stage_that_goes_on_with_a_long_journal_is_as_coarse_as_the_one_before(root: Path) -> None:
     first = trained(Record(root, "train", {}), 2000)
     again = trained(Record(root, "train", {}), 100)[len(first) :]
-    assert max(each["every"] for each in first if each["kind"] == "coarser") <= next(
-        each["every"] for each in again if each["kind"] == "coarser"
-    )
+    every = max(each["every"] for each in first if each["kind"] == "coarser")
+    assert every > 2
+    marks = [(each["step"], each["every"]) for each in again if each["kind"] == "coarser"]
+    # its first point tells how long the journal is; what the stages add around it may pass the next limit
+    assert marks[0] in ((1, every), (1, 2 * every))
+    end = marks[1][0] if len(marks) > 1 else 100
+    within = [step for step in steps_of(again, "train/loss") if step < end]
+    assert within == list(range(1, end, marks[0][1]))
 
 
 def test_a_journal_never_becomes_coarser_than_its_length_allows() -> None:
@@ -103,13 +134,20 @@ def test_a_journal_never_becomes_coarser_than_its_length_allows() -> None:
 def test_readers_of_a_coarser_journal_know_it(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repository)
     monkeypatch.setattr(coarse, "BOUND_BYTES", BOUND)
-    records = trained(record := Record(repository, "train", {}), 1000)
+    records = trained(Record(repository, "train", {}), 1020, Exit.TERMINATED)
     sync(repository)
     (shown,) = picture(repository)
-    assert [step for step, _, _ in shown["series"]["train/loss"]] == steps_of(records, "train/loss")
+    for name, end in {"train/loss": 1020, "validation/loss": 1000}.items():
+        points = shown["series"][name]
+        assert [step for step, _, _ in points] == steps_of(records, name)
+        base = {"train/loss": 4, "validation/loss": 5}[name]
+        assert points[-1] == (end, base + end / 1000, FIRST + end)
     last = [each for each in records if each["kind"] == "coarser"][-1]
     assert shown["tags"]["curves"] == f"one point in {last['every']:,} after step {last['step']:,}"
-    assert record.directory is not None
+    read_by_a_sweep = Progress()
+    for each in records:
+        read_by_a_sweep.take(each)
+    assert (read_by_a_sweep.step, read_by_a_sweep.loss) == (1020, 6.0)
 
 
 class Recorder:

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
 from reprolm.errors import Exit, ReprolmError
 from reprolm.journal import read
 from reprolm.tracking import shipper
 from reprolm.tracking.destination import Destination
 from reprolm.tracking.location import executions
-from reprolm.tracking.mirror import Shipped
+from reprolm.tracking.mirror import Shipped, forget_failure, note_failure
 from reprolm.tracking.record import JOURNAL
 from reprolm.tracking.required import require
 from reprolm.tracking.shipper import Shipping
@@ -109,6 +111,26 @@ def test_a_store_that_has_taken_the_beginning_is_not_asked_again(
     require(repository, directory)
 
 
+@pytest.mark.parametrize("lost", ["the run", "the whole store"])
+def test_a_later_stage_of_a_run_whose_store_lost_it_goes_on(
+    repository: Path, server: Faulty, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    written = Written(repository, alive=True)
+    written.start("encode")
+    error = MlflowException(f"{lost} is no more", error_code=RESOURCE_DOES_NOT_EXIST)
+    note_failure(written.directory, error)
+    assert lost in refused(repository, written.directory)
+    written.end("encode", "failed", 69)
+    assert lost in refused(repository, written.directory)
+    written.end("encode")
+    written.start("train")
+    require(repository, written.directory)
+    # nor is a sender waited for that begins anew
+    forget_failure(written.directory)
+    monkeypatch.setattr("reprolm.tracking.required.PATIENCE_SECONDS", 0.0)
+    require(repository, written.directory)
+
+
 @pytest.mark.parametrize("word", ["", "on", "off"])
 def test_a_store_that_is_not_required_is_not_asked(
     repository: Path, monkeypatch: pytest.MonkeyPatch, word: str
@@ -163,6 +185,31 @@ def test_a_stage_without_its_store_computes_nothing(repository: Path, name: str)
     assert [(end["kind"], end["exit"]) for end in ends] == ([] if name == "check" else [("ended", 69)])
     for path in journals:
         path.unlink()  # its sender would wait for the store
+
+
+def test_a_stage_that_cannot_open_its_record_computes_nothing(repository: Path, server: Faulty) -> None:
+    (repository / ".reprolm").write_text("a file")
+    done = performed(repository, "train")
+    assert done.returncode == 74
+    where = executions(repository)
+    (line,) = [row for row in done.stderr.splitlines() if row.startswith("reprolm: error: ")]
+    assert line.startswith(f"reprolm: error: {where}: cannot take the record (got ")
+    assert not (repository / "computed").exists()
+
+
+def test_who_requires_nothing_computes_without_a_record(repository: Path) -> None:
+    (repository / ".reprolm").write_text("a file")
+    done = performed(repository, "train", REPROLM_TRACKING="on")
+    assert done.returncode == 0, done.stderr
+    assert "tracking: the record is incomplete: " in done.stderr
+    assert (repository / "computed").exists()
+
+
+def test_check_has_no_record_and_asks_the_store_alone(repository: Path, server: Faulty) -> None:
+    (repository / ".reprolm").write_text("a file")
+    done = performed(repository, "check")
+    assert done.returncode == 0, done.stderr
+    assert (repository / "computed").exists()
 
 
 def test_a_stage_with_its_store_runs(repository: Path, to: Destination) -> None:

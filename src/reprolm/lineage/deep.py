@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from reprolm.errors import Exit, Problem, ReprolmError, refuse
-from reprolm.journal import count
+from reprolm.journal import census
 from reprolm.lineage.claims import Claim, of_cache, of_lock, of_manifests
 from reprolm.lineage.content import dvc_digest
 from reprolm.progress import Progress
@@ -82,11 +82,10 @@ def damaged_journals(root: Path) -> list[Problem]:
     """Journals of which whole lines are no records; a last line that is torn is cut off by itself."""
     found = []
     for path in sorted(executions(root).glob(f"*/{JOURNAL}")):
-        with path.open("rb") as file:
-            lines = sum(line.endswith(b"\n") for line in file)
-        if damaged := lines - count(path):
+        whole, damaged = census(path)
+        if damaged:
             want = f"whole ones: these are passed over; rm -r {path.parent}"
-            found.append(Problem(str(path), f"{damaged:,} of {lines:,} records damaged", want=want))
+            found.append(Problem(str(path), f"{damaged:,} of {whole + damaged:,} records damaged", want=want))
     return found
 
 

@@ -41,7 +41,8 @@ class Progress:
         elif kind == "started":
             self.stage = record["stage"]
         elif kind == "point":
-            self.step = record["step"]
+            # at the end of a coarser journal stand points that were held back
+            self.step = max(self.step, record["step"])
             self.loss = record["values"].get("validation/loss", self.loss)
         elif kind in ("numbers", "cached"):
             numbers = {key: value for key, value in record["numbers"].items() if isinstance(value, float)}

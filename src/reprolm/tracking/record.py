@@ -1,9 +1,10 @@
 """The record of an execution: a local journal to which its stages append. MLflow is sent what stands in it.
 
-Every line has `at` (milliseconds since 1970) and `kind`: opened, started, point, numbers, tag, dataset, file,
-table, curve, outputs, cached or ended; the last may be `over`, of a `dvc` that ended with an error. Behind
-`coarser` stand, of each series, one point in `every` and the last. Files that MLflow shall show are copied
-beside it when they are recorded, because the workspace of a queued one is removed at its end.
+Every line has `at` (milliseconds since 1970) and `kind`: opened, started, horizon, point, coarser, numbers,
+tag, dataset, file, table, curve, outputs, cached or ended; the last may be `over`, of a `dvc` that ended with
+an error. Behind `coarser` stand, of each series, one point in `every` and, before `ended`, the last. Files
+that MLflow shall show are copied beside it when they are recorded, because the workspace of a queued one is
+removed at its end.
 """
 
 import json
@@ -69,7 +70,8 @@ def parameters(raw: Mapping[str, Any]) -> dict[str, Any]:
 class Record:
     """What one stage adds to the journal of its execution.
 
-    No fault of the record ends a stage: what can be recorded is, and one line says that something is missing.
+    No fault of the record ends a stage: what can be recorded is, and one line says that something is missing;
+    `fault` is the first. `directory` is None where the record could not be opened.
     """
 
     def __init__(self, root: Path, stage: str, params: Mapping[str, Any]) -> None:
@@ -77,8 +79,8 @@ class Record:
         self._params = params
         self.directory: Path | None = None
         self._journal: Journal | None = None
-        self._began, self._warned = time.monotonic(), False
-        self._coarse, self._last_point = Coarse(), dict[str, Any]()
+        self._began, self.fault = time.monotonic(), ""
+        self._coarse, self._held = Coarse(), dict[str, tuple[int, int, float]]()
         self._safely(lambda: self._open(root, params))
 
     def _safely(self, function: Callable[[], None]) -> None:
@@ -89,9 +91,9 @@ class Record:
         except Exception as error:
             # opened anew before the next record, which cuts off one that was half written
             self._journal = None
-            if not self._warned:
+            if not self.fault:
                 print(f"tracking: the record is incomplete: {error}", file=sys.stderr)
-            self._warned = True
+            self.fault = self.fault or str(error) or repr(error)
 
     def _open(self, root: Path, params: Mapping[str, Any]) -> None:
         execution = Execution.current()
@@ -135,15 +137,23 @@ class Record:
 
     def _append_point(self, step: int, values: Mapping[str, float], at: int) -> None:
         due, fine = self._coarse.due(values), self._coarse.every == 1
-        rest = {name: value for name, value in values.items() if name not in due}
-        self._last_point = {"step": step, "values": rest, "at": at} if rest else {}
+        self._held |= {name: (step, at, value) for name, value in values.items()}
         if due:
             self._append("point", stage=self.stage, step=step, values=due, at=at)
+        for name in due:
+            del self._held[name]
         if self._journal is not None and self._coarse.grown(self._journal.size):
             self._append("coarser", stage=self.stage, step=step, every=self._coarse.every)
             if fine:
                 what = f"the record has passed its bound: after step {step:,} curves are coarser"
                 print(f"tracking: {what}; results are whole", file=sys.stderr)
+
+    def _release(self) -> None:
+        """Appends the last value of each series that ends between two points that were due."""
+        for step, at in sorted({each[:2] for each in self._held.values()}):
+            values = {name: value for name, (*when, value) in self._held.items() if when == [step, at]}
+            self._append("point", stage=self.stage, step=step, values=values, at=at)
+        self._held.clear()
 
     def add_file(self, source: Path, folder: str) -> None:
         """Keeps a copy of a file, for MLflow to show in `folder`."""
@@ -199,8 +209,7 @@ class Record:
         seconds = time.monotonic() - self._began
         words = {Exit.DONE: "done", Exit.INTERRUPTED: "killed", Exit.TERMINATED: "killed"}
         status = words.get(Exit(code), "failed") if code in set(Exit) else "failed"
-        if self._last_point:
-            self.add("point", **self._last_point)
+        self._safely(self._release)
         self.add("ended", status=status, exit=int(code), error=error, seconds=seconds)
         if self._journal is not None:
             self._safely(self._journal.sync)

@@ -32,7 +32,7 @@ from reprolm.tracking.mirror import (
 from reprolm.tracking.record import JOURNAL
 
 LOG = "shipper.log"
-OFF = "REPROLM_TRACKING"
+TRACKING = "REPROLM_TRACKING"
 FAULT = "REPROLM_FAULT"
 LOOK_EVERY_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 15.0
@@ -53,7 +53,7 @@ def _root(directory: Path) -> Path:
 
 def wanted() -> bool:
     """Whether records are sent by themselves: MLflow is there, and `REPROLM_TRACKING` is not `off`."""
-    return os.environ.get(OFF) != "off" and installed()
+    return os.environ.get(TRACKING) != "off" and installed()
 
 
 def start(directory: Path) -> None:

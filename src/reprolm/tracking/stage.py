@@ -67,10 +67,12 @@ class Stage:
         """Ends here what would have no store, where its user wants that (`REPROLM_TRACKING=required`).
 
         Raises:
-            ReprolmError: as `required.require` (exit 69, 66 or 2).
+            ReprolmError: as `required.require` (exit 74, 69, 66 or 2).
         """
         if place().rank == 0:
-            require(self.root, self._watched)
+            record = self._record
+            fault = record.fault if record is not None and record.directory is None else ""
+            require(self.root, self._watched, fault)
 
     def require_prompts(self, tokenizer: Path) -> None:
         """Refuses prompts that a tokenizer cannot write; no output hangs on them, so they are no dependency.
