@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
-# two workers share two cores: threads of theirs would only wait for each other
+# workers share two cores: threads of theirs would only wait for each other
 os.environ["OMP_NUM_THREADS"] = "1"
 # no test depends on how fast the machine is
 settings.register_profile("patient", deadline=None)
@@ -13,5 +13,5 @@ settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts files of pipelines first: begun last, one of them would keep one worker waiting for the other."""
+    """Puts files of pipelines first: begun last, one of them would keep the other workers waiting."""
     items.sort(key=lambda item: item.path.parent.name != "pipeline")
