@@ -7,12 +7,10 @@ import _stage
 from reprolm.corpus.config import DataConfig
 from reprolm.params import acting
 from reprolm.store import publish_file
-from reprolm.tracking.changed import kept_by_experiment
+from reprolm.tracking.changed import way_back
 from reprolm.tracking.stage import Stage
 
 MARKER = Path("data/parameters.ok")
-# `git checkout` leaves the file as it is where DVC has written git's index within the same second
-BACK = "params.yaml keeps the refused values; as it was committed: git show HEAD:./params.yaml >params.yaml"
 
 
 def main(stage: Stage) -> None:
@@ -27,6 +25,6 @@ def main(stage: Stage) -> None:
 
 if __name__ == "__main__":
     code = _stage.run("check", main)
-    if 0 < code < 128 and kept_by_experiment():
-        print(f"reprolm: {BACK}", file=sys.stderr)
+    if 0 < code < 128 and (told := way_back()):
+        print(f"reprolm: {told}", file=sys.stderr)
     raise SystemExit(code)

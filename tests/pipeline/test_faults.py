@@ -127,6 +127,10 @@ def test_an_experiment_of_a_refused_value_says_how_to_get_the_parameters_back(tm
     assert (work.path / "params.yaml").read_bytes() != before
     work.run("sh", "-c", way)
     assert (work.path / "params.yaml").read_bytes() == before
+    work.edit({"train.steps": 7})
+    output = work.run("dvc", "exp", "run", "-S", "model.n_heads=5", code=255)
+    assert "beside changes of yours that no commit has: set model.n_heads back in it" in output
+    assert "git show" not in output
     (work.path / "params.yaml").write_text("seed: 1\n")
     work.commit()
     assert "keeps the refused" not in work.run("dvc", "exp", "run", code=255)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOST_RUNS = 100
 FILTER = re.compile(r"\b(params?|metrics?|tags?|attributes?)\.|\s([!<>]?=|[<>]|I?LIKE|IN)\s", re.IGNORECASE)
 UNFINISHED = ("FAILED", "KILLED")
-WANT = "latest, a run's id or name, a pattern like 'seed=*', or a filter of MLflow"
+WANT = "latest, a run's id or name, a pattern like '*seed=1', or a filter of MLflow"
 
 
 def _wrong(what: str, got: object, want: str) -> ReprolmError:
@@ -36,7 +36,9 @@ def selected(to: Destination, words: Sequence[str]) -> "list[Run]":
         for run in [one] if one is not None else _several(to, word, everything):
             chosen.setdefault(run.info.run_id, run)
     if not 2 <= len(chosen) <= MOST_RUNS:
-        raise _wrong("compares several runs", f"{len(chosen)} of {len(everything)}", f"2 to {MOST_RUNS}")
+        raise _wrong(
+            "compares several runs", f"{len(chosen)} of the {len(everything)} there are", f"2 to {MOST_RUNS}"
+        )
     return list(chosen.values())
 
 

@@ -20,7 +20,7 @@ from reprolm.registry.signature import signature
 from reprolm.tracking.destination import asking, uri
 from reprolm.tracking.identity import redacted
 from reprolm.tracking.model import DIGEST, EXTERNAL, LOADABLE, keep_model, model_tags
-from reprolm.tracking.shown import SCALARS
+from reprolm.tracking.shown import QUALITY, SCALARS
 from reprolm.tracking.translation import Point
 
 NAME = "language-model"
@@ -68,7 +68,9 @@ def promote(root: Path, word: str, name: str, alias: str) -> str:
         version = _version(root, run, name)
         run.to.client.set_registered_model_alias(name, alias, version)
     address = f"models:/{name}@{alias}"
-    print(f"promote: {run.name} is version {version} of {name}: {address}")
+    score = run.run.data.metrics.get(QUALITY)
+    told = run.name if score is None else f"{run.name} ({score:.4f} bits per byte)"
+    print(f"promote: {told} is version {version} of {name}: {address}")
     store = f"MLFLOW_TRACKING_URI={shlex.quote(redacted(uri(root)))}"
     print(f"promote: {store} mlflow models serve -m {address} --env-manager local -p 5001")
     return address

@@ -12,10 +12,10 @@ from reprolm.sweep.queue import Entry, Queue, State
 from reprolm.tracking.location import executions
 from reprolm.tracking.pipeline import STAGES
 from reprolm.tracking.record import JOURNAL
+from reprolm.tracking.shown import QUALITY
 
 MISSED_SECONDS = 20.0
 """How long something may look wrong between two of DVC's own steps."""
-QUALITY = "evaluate/bits_per_byte"
 
 
 @dataclass

@@ -4,6 +4,8 @@ MOST_SCALARS = 40
 """Of a run's numbers and series together."""
 MOST_POINTS = 2000
 SECONDS = "seconds"
+QUALITY = "evaluate/bits_per_byte"
+"""The number by which runs of any vocabulary are judged."""
 _NUMBERS = {
     "download": ("documents", "duplicate_documents", "bytes", SECONDS),
     "train_tokenizer": ("vocab_size", "bytes_per_token", SECONDS),
@@ -26,7 +28,7 @@ HEADLINES = {
     "train/parameters/total": "parameters",
     "train/best_validation_loss": "best validation loss (nats a token)",
     "evaluate/perplexity": "perplexity",
-    "evaluate/bits_per_byte": "bits per byte",
+    QUALITY: "bits per byte",
 }
 """The numbers of a run's description."""
 
