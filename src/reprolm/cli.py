@@ -187,10 +187,14 @@ def use_preset(name: str, variant: Variants = None, size: Size = None) -> None:
 
     root = _root()
     chosen = preset(root, name)
-    text = rendered(chosen, chosen.changes(variant or [], size))
+    changes = chosen.changes(variant or [], size)
+    text = rendered(chosen, changes)
     if kept := put(root, text):
         print(f"the former params.yaml is kept as {kept.relative_to(root)}")
     print(f"params.yaml is {name} now: {chosen.title}")
+    if by := [*(variant or []), *([f"size {size}"] if size else [])]:
+        other = f", and another text: {changes['data.source']}" if "data.source" in changes else ""
+        print(f"changed by {', '.join(by)}: {len(changes)} values, marked `instead of`{other}")
 
 
 @export_app.command("hf")

@@ -18,6 +18,7 @@ NAMES = [
 def test_a_preset_runs_end_to_end(work: Workspace, name: str) -> None:
     said = work.run("reprolm", "preset", "use", name, "--size", "smoke")
     assert "the former params.yaml is kept" in said
+    assert "changed by size smoke: " in said
     work.run("dvc", "repro")
     metrics = json.loads((work.path / "metrics" / "evaluate.json").read_text())
     assert 0 < metrics["bits_per_byte"] < metrics["references"]["uniform"]
