@@ -59,6 +59,15 @@ def test_without_a_word_it_shows_what_there_is() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_text_that_is_not_there_is_found_before_a_stage_does(tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    text = (ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("source: docstrings", "source: files", 1))
+    done = reprolm("check", cwd=tmp_path)
+    assert done.returncode == Exit.MISSING
+    assert done.stderr.startswith("reprolm: error: data.files.path: is not there")
+
+
 def test_parameters_are_checked_from_any_folder_of_the_repository(tmp_path: Path) -> None:
     (tmp_path / ".dvc").mkdir()
     (tmp_path / "deep").mkdir()

@@ -41,12 +41,22 @@ def _root() -> Path:
 
 @app.command()
 def check(params: Annotated[Path | None, typer.Option(help="another file of parameters")] = None) -> None:
-    """Checks params.yaml: unknown keys, wrong types, impossible combinations, all at once (exit 2)."""
-    from reprolm.config import read_params
+    """Checks params.yaml: unknown keys, wrong types, impossible combinations, all at once (exit 2).
+
+    And whether own text that it names is there (exit 66).
+    """
+    from reprolm.config import read_params, section
+    from reprolm.corpus.config import DataConfig
     from reprolm.params import acting
 
     path = params or _root() / "params.yaml"
-    print(f"{path.name}: {len(acting(read_params(path)))} parameters act, all valid")
+    raw = read_params(path)
+    acts, data = acting(raw), section(raw, "data", DataConfig)
+    if "files" in data.sources:
+        from reprolm.corpus.files import found
+
+        found(data.files, _root())
+    print(f"{path.name}: {len(acts)} parameters act, all valid")
 
 
 @app.command()
