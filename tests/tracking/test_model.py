@@ -63,7 +63,7 @@ def test_its_scores_name_the_split_that_they_were_measured_on_and_the_run_has_no
     assert numbers["train/best_validation_loss"] == (2.5, "files/validation")
     assert numbers["train/best_step"] == (30, None)
     assert "train/loss" not in numbers
-    assert {"best_validation_loss", "best_step"} <= {key.removeprefix("train/") for key in run.data.metrics}
+    assert set(run.data.metrics) == {*numbers, "train/loss", "train/learning_rate"}
     assert [value for _, value, _ in history(to, run, "evaluate/bits_per_byte")] == [1.5]
 
 
@@ -129,12 +129,12 @@ def test_a_model_that_somebody_else_logged_to_the_run_is_left_alone(
     (run,) = runs(to)
     theirs = to.client.create_logged_model(to.experiment, "theirs", run.info.run_id)
     written.train(3)
-    written.end("train")
-    written.end("report")
-    (written.directory / SHIPPED).unlink()
+    written.start("sample")
+    written.end("sample", status="failed", exit=65, error="no prompt")
     sync(repository)
     found = model_of(to, run)
-    assert found is None or found.model_id != theirs.model_id
+    assert found is not None
+    assert (found.name, str(found.status)) == ("vexed-moth", "READY")
     assert str(to.client.get_logged_model(theirs.model_id).status) == "PENDING"
 
 

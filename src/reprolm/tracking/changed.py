@@ -13,9 +13,8 @@ from reprolm.tracking.identity import Execution
 from reprolm.tracking.location import root
 
 COMMITTED = "HEAD:./params.yaml"
-
-
 OVERRIDE = re.compile(r"(?:-S|--set-param)[ =]?['\"]?[+~]*([\w.]+)=")
+"""The names of parameters in a command of `dvc exp run`."""
 
 
 def _read(content: bytes) -> dict[str, Any]:
