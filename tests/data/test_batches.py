@@ -27,7 +27,7 @@ def test_each_window_is_visited_exactly_once_an_epoch(count: int, context: int, 
         made = batches(Path(folder), count, size, context)
         for epoch in range(3):
             rows = range(epoch * made.windows, (epoch + 1) * made.windows)
-            starts = sorted(int(made.starts(row // size, row % size, row % size + 1)[0]) for row in rows)
+            starts = sorted(int(made.starts(row // size)[row % size]) for row in rows)
             # end to end: every token between the first and the last is seen, and none twice
             assert starts == list(range(starts[0], starts[0] + made.windows * context, context))
             assert 0 <= starts[0] < context
@@ -65,9 +65,7 @@ def test_the_order_of_the_windows_does_not_depend_on_the_batch_size(tmp_path: Pa
 
 def test_epochs_have_other_orders_and_other_borders(tmp_path: Path) -> None:
     made = batches(tmp_path, 2000, 1, 16)
-    epochs = [
-        [int(made.starts(e * made.windows + i, 0, 1)[0]) for i in range(made.windows)] for e in range(9)
-    ]
+    epochs = [[int(made.starts(e * made.windows + i)[0]) for i in range(made.windows)] for e in range(9)]
     assert len({min(starts) % 16 for starts in epochs}) > 3
     assert len({tuple(np.argsort(starts)) for starts in epochs}) == 9
 
@@ -159,7 +157,7 @@ def test_isolated_windows_are_the_packed_ones_and_know_their_documents(tmp_path:
 def test_windows_drawn_by_lot_are_a_function_of_the_step_and_may_repeat(tmp_path: Path, laid: str) -> None:
     made = documents(tmp_path, laid, "with_replacement")
     assert np.array_equal(made.at(7).inputs, made.at(7).inputs)
-    starts = np.concatenate([made.starts(step, 0, 6) for step in range(400)])
+    starts = np.concatenate([made.starts(step) for step in range(400)])
     counts = np.bincount(starts)
     places = 184 if laid == "packed" else made.windows
     assert np.count_nonzero(counts) == places

@@ -86,6 +86,16 @@ def collapsing(load: float = 0.012, steps: int = 210) -> list[Observation]:
     return [Observation(step, 5.0 - step / 100, 1.0, 1e-3, loads=layers) for step in range(1, steps + 1)]
 
 
+def focused(shares: list[float]) -> list[Observation]:
+    """Every tenth step tells of eight heads, of which a share looks at single tokens."""
+    seen = [Observation(step, 5.0 - step / 100, 1.0, 1e-3) for step in range(1, 10 * len(shares) + 1)]
+    for index, share in enumerate(shares):
+        heads = [0.04 if head < 8 * share else 0.06 for head in range(8)]
+        step = 10 * index + 9
+        seen[step] = replace(seen[step], entropies=[heads[:4], heads[4:]])
+    return seen
+
+
 def observed(name: str) -> list[Observation]:
     return [Observation(step, loss, 1.0, 1e-3) for step, loss in enumerate(CASES[name][0].tolist(), 1)]
 
@@ -109,6 +119,7 @@ FORGOTTEN: dict[str, tuple[list[Observation], int]] = {
     "above_steps": (observed("slow drift"), 1520),
     "skipped_steps": (overflowing(), 10),
     "idle_steps": (collapsing(), 100),
+    "focused_looks": (focused([0.5] * 3), 20),
     "spike_until": (observed("recovered spike"), 1010),
     "events": (observed("recovered spike"), 1500),
 }
@@ -156,3 +167,20 @@ def test_an_expert_without_work_for_200_steps_has_collapsed() -> None:
 
 def test_the_spread_of_normal_noise_is_its_standard_deviation() -> None:
     assert spread(np.random.default_rng(0).normal(0, 2.0, 20_000).tolist()) == pytest.approx(2.0, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("shares", "steps"),
+    [
+        ([0.375, 0.5, 1.0, 1.0, 0.5], [30]),
+        ([1.0, 1.0, 0.25, 1.0, 1.0], []),
+        ([0.25] * 9, []),
+        ([0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0], [40]),
+    ],
+)
+def test_heads_that_look_at_single_tokens_are_told_once_after_three_looks(
+    shares: list[float], steps: list[int]
+) -> None:
+    events = taken(focused(shares)).events
+    assert [event.step for event in events if event.type == "ENTROPY_COLLAPSE"] == steps
+    assert all(event.magnitude == shares[event.step // 10 - 1] for event in events)

@@ -31,7 +31,7 @@ def test_the_experts_of_a_mixture_are_kept_busy_and_their_load_is_told(tmp_path:
         publish_curve(trainer, tmp_path / "train.csv")
         told[coefficient] = memory.points[-1][1]
     header, *rows = (tmp_path / "train.csv").read_text().splitlines()
-    assert header.endswith("gradient_norm,balance_loss,heaviest_load")
+    assert header.endswith("gradient_norm,attention_entropy,balance_loss,heaviest_load")
     assert all(len(row.split(",")) == len(header.split(",")) for row in rows)
     assert 1.0 <= told[0.3]["train/heaviest_load"] < told[0.0]["train/heaviest_load"] <= 4.0
     assert told[0.3]["train/balance_loss"] < told[0.0]["train/balance_loss"]

@@ -203,3 +203,19 @@ def test_the_entropy_of_single_tokens_is_that_of_their_shares(tmp_path: Path) ->
     assert unigram_nats(tokens) == pytest.approx(
         torch.distributions.Categorical(counts / counts.sum()).entropy().item()
     )
+
+
+@pytest.mark.parametrize(("factor", "wanted"), [(1.0, []), (1e4, [("ENTROPY_COLLAPSE", 6)])])
+def test_a_model_whose_heads_look_at_single_tokens_is_told_of(
+    tmp_path: Path, factor: float, wanted: list[tuple[str, int]]
+) -> None:
+    config = run(tmp_path, steps=9, qk_norm=False, learning_rate=1e-9, validate_every_steps=2)
+    trainer = Trainer(config, tmp_path / "a", memory := Memory())
+    for block in trainer.tensors.model.blocks:
+        block.attention.query.weight.data *= factor
+    trainer.fit()
+    assert [(event.type, event.step) for event in trainer.watch.detector.events] == wanted
+    told = {step: point["validation/attention_entropy"] for step, point in memory.points
+            if "validation/attention_entropy" in point}  # fmt: skip
+    assert list(told) == [2, 4, 6, 8, 9]
+    assert all((entropy < 0.05) == bool(wanted) for entropy in told.values())

@@ -10,6 +10,9 @@ from reprolm.data.shards import Array, Tokens
 from reprolm.data.windows import IGNORED, Laid, Packed, Padded, numbered
 from reprolm.seeds import stream
 
+AHEAD_STEPS = 32
+"""Steps whose windows are drawn at once: each call has a price that a small model feels."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -46,6 +49,7 @@ class Batches:
         self.batch_size, self.context_length = batch_size, context_length
         self.windows = self._windows.count
         self._epoch = functools.lru_cache(maxsize=4)(self._order)
+        self._ahead = functools.lru_cache(maxsize=2)(self._draw_ahead)
 
     def _order(self, epoch: int) -> tuple[int, Permutation]:
         """Shift and order of an epoch."""
@@ -56,24 +60,34 @@ class Batches:
         """The epoch in which a step begins."""
         return step * self.batch_size // self.windows
 
-    def starts(self, step: int, first: int, last: int) -> Array:
-        """The first token of each of the rows `first` … `last` − 1 of a batch."""
+    def starts(self, step: int) -> Array:
+        """The first token of each row of a batch."""
+        drawn: Array = self._ahead(step // AHEAD_STEPS)[step % AHEAD_STEPS]
+        return drawn
+
+    def _draw_ahead(self, block: int) -> Array:
+        """The starts of a block of steps, one row each."""
+        steps = range(block * AHEAD_STEPS, (block + 1) * AHEAD_STEPS)
         if self._drawn:
-            source = np.random.Philox(key=stream(self._seed, "batches", "drawn", step))
-            lots = source.random_raw(self.batch_size)[first:last] % np.uint64(self._windows.places)
-            return self._windows.anywhere(lots.astype(np.int64))
-        visits = step * self.batch_size + np.arange(first, last)
+            return self._windows.anywhere(np.stack([self._lots(step) for step in steps]))
+        visits = steps.start * self.batch_size + np.arange(AHEAD_STEPS * self.batch_size)
         epochs = visits // self.windows
         starts = np.empty(len(visits), dtype=np.int64)
-        for epoch in range(int(epochs[0]), int(epochs[-1]) + 1) if len(visits) else ():
+        for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
             here = epochs == epoch
             shift, order = self._epoch(epoch)
             starts[here] = self._windows.start(order(visits[here] % self.windows), shift)
-        return starts
+        return starts.reshape(AHEAD_STEPS, self.batch_size)
+
+    def _lots(self, step: int) -> Array:
+        """A number below `places` for each row."""
+        source = np.random.Philox(key=stream(self._seed, "batches", "drawn", step))
+        lots = source.random_raw(self.batch_size) % np.uint64(self._windows.places)
+        return lots.astype(np.int64)
 
     def rows(self, step: int, first: int, last: int) -> Batch:
         """The rows `first` … `last` − 1 of the batch at `step`: the part of a rank."""
-        every = self.starts(step, 0, self.batch_size)
+        every = self.starts(step)
         lengths = self._windows.lengths(every)
         width, starts = int(lengths.max()), every[first:last]
         windows = self._windows.read(starts, width + 1)
@@ -87,7 +101,7 @@ class Batches:
 
     def documents(self, step: int) -> list[int]:
         """The numbers of the documents, from 1, that the batch at `step` was taken from."""
-        starts = self.starts(step, 0, self.batch_size)
+        starts = self.starts(step)
         first, last = (
             numbered(self._tokens, at).tolist() for at in (starts, starts + self._windows.lengths(starts) - 1)
         )

@@ -6,6 +6,7 @@ holds the number of UTF-8 bytes that each id stands for, as little-endian 32-bit
 holds where each document begins, and where the last ends, in tokens, as little-endian 64-bit numbers.
 """
 
+import functools
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -81,6 +82,7 @@ class Tokens:
             _opened(directory / shard_name(split, i), vocabulary, tokens)
             for i, tokens in enumerate(numbers["shards"])
         ]
+        self._sliding = functools.lru_cache(maxsize=64)(self._windows_of)
         self._ends = np.cumsum([len(shard) for shard in self._shards], dtype=np.int64)
         self.document_offsets = self._offsets(directory / f"{split}{OFFSETS}")
 
@@ -119,10 +121,14 @@ class Tokens:
             # one copy for all rows in a shard: a loop over rows takes several times as long
             here, tokens = np.flatnonzero(whole & (shards == shard)), self._shards[shard]
             first = starts[here] - (self._ends[shard] - len(tokens))
-            result[here] = sliding_window_view(tokens, length)[first]
+            result[here] = self._sliding(shard, length)[first]
         for row in np.flatnonzero(~whole).tolist():
             self._read(int(starts[row]), result[row])
         return result
+
+    def _windows_of(self, shard: int, length: int) -> npt.NDArray[Any]:
+        """All of a shard, without a copy."""
+        return sliding_window_view(self._shards[shard], length)
 
     def _read(self, start: int, into: Array) -> None:
         assert 0 <= start <= len(self) - len(into)

@@ -1,4 +1,5 @@
-"""Events in a curve: spikes, divergence, a plateau, exploding gradients, experts without work.
+"""Events in a curve: spikes, divergence, a plateau, exploding gradients, experts without work, heads that
+look at one token.
 
 l_s is the loss of step s, l₀ the mean of the first 5, m_s the average with a half-life of 50 steps
 (bias-corrected), m* its minimum so far, e_s = l_s − m_{s−1}, σ_s = 1.4826 · MAD of the last 100 e.
@@ -21,6 +22,7 @@ STUCK_AFTER, STUCK_SHARE = 0.2, 0.98
 GRID, PLATEAU_POINTS, PLATEAU_BEFORE = 100, 10, 0.5
 NORM_STEPS, LEAST_NORM_STEPS = 200, 20
 IDLE_SHARE, IDLE_STEPS = 0.05, 200
+FOCUSED, FOCUSED_SHARE, FOCUSED_LOOKS = 0.05, 0.25, 3
 MOST_SKIPPED_STEPS = 20
 
 
@@ -38,7 +40,11 @@ class Facts:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a step (counted from 1) showed; `loads` is the share of the choices of each expert, by layer."""
+    """What a step (counted from 1) showed.
+
+    By layer: `loads` is the share of the choices of each expert, `entropies` is how widely each head looks
+    (`diagnose.attention`), empty at steps at which nobody asked.
+    """
 
     step: int
     loss: float
@@ -47,6 +53,7 @@ class Observation:
     skipped: bool = False
     """Left out, because its gradient overflowed in float16."""
     loads: Sequence[Sequence[float]] = ()
+    entropies: Sequence[Sequence[float]] = ()
 
 
 @dataclass
@@ -64,6 +71,7 @@ class Memory:
     above_steps: int = 0
     skipped_steps: int = 0
     idle_steps: list[list[int]] = field(default_factory=list)
+    focused_looks: int = 0
     spike_until: float | None = None
     """The average at which an open spike has recovered."""
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -113,6 +121,7 @@ class Detector:
         if not seen.skipped:
             self._exploded(seen)
         self._collapsed(seen)
+        self._focused(seen)
         return self.events[known:]
 
     def _add(self, kind: Kind, seen: Observation, magnitude: float | None, *, again: bool = False) -> None:
@@ -234,3 +243,13 @@ class Detector:
                 counts[expert] = counts[expert] + 1 if shares < IDLE_SHARE else 0
                 if counts[expert] >= IDLE_STEPS:
                     self._add("EXPERT_COLLAPSE", seen, shares)
+
+    def _focused(self, seen: Observation) -> None:
+        """More than a quarter of the heads had an entropy below 0.05 of the most, three looks in a row."""
+        heads = [entropy for layer in seen.entropies for entropy in layer]
+        if not heads:
+            return
+        share = sum(entropy < FOCUSED for entropy in heads) / len(heads)
+        self.memory.focused_looks = self.memory.focused_looks + 1 if share > FOCUSED_SHARE else 0
+        if self.memory.focused_looks >= FOCUSED_LOOKS:
+            self._add("ENTROPY_COLLAPSE", seen, share)

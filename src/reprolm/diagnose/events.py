@@ -4,7 +4,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal[
-    "NONFINITE", "SPIKE", "DIVERGED", "STUCK_UNIGRAM", "PLATEAU", "GRAD_EXPLODE", "EXPERT_COLLAPSE"
+    "NONFINITE",
+    "SPIKE",
+    "DIVERGED",
+    "STUCK_UNIGRAM",
+    "PLATEAU",
+    "GRAD_EXPLODE",
+    "EXPERT_COLLAPSE",
+    "ENTROPY_COLLAPSE",
 ]
 MEANING: dict[Kind, str] = {
     "NONFINITE": "the loss or its gradient is not finite",
@@ -14,6 +21,7 @@ MEANING: dict[Kind, str] = {
     "PLATEAU": "a tenth of the run gained hardly anything, in shares of the gain so far",
     "GRAD_EXPLODE": "the gradient was far larger than usual, in times of its median",
     "EXPERT_COLLAPSE": "an expert gets hardly any token, its load in equal shares",
+    "ENTROPY_COLLAPSE": "attention looks at single tokens, in the share of heads that do",
 }
 """What each kind says, and what its magnitude is."""
 

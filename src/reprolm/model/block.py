@@ -47,7 +47,7 @@ class Block(nn.Module):
         self.attention = Attention(config, layer)
         self.feedforward_norm, self.feedforward_output_norm = norm_if(before), norm_if(after)
         self.feedforward = feedforward(config)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = nn.Dropout(config.dropout) if config.dropout else nn.Identity()
 
     def forward(self, x: Float[Tensor, "B T D"], context: Context) -> Float[Tensor, "B T D"]:
         """The residual stream after this layer."""

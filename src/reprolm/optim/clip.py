@@ -20,7 +20,9 @@ def clip(parameters: Sequence[nn.Parameter], limit: float) -> tuple[Tensor, Floa
     gradients = [p.grad for p in parameters if p.grad is not None]
     norms = whole(torch.stack(torch._foreach_norm(gradients)))
     total = torch.linalg.vector_norm(norms)
-    torch.nn.utils.clip_grads_with_norm_(parameters, limit, total)
+    # to multiply by one changes nothing; on a GPU to ask whether it is one would wait for it
+    if total.device.type != "cpu" or not float(total) + 1e-6 <= limit:
+        torch.nn.utils.clip_grads_with_norm_(parameters, limit, total)
     if len(there) == len(parameters):
         return total, norms
     return total, norms.new_zeros(len(parameters)).index_copy_(

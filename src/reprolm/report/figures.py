@@ -135,10 +135,11 @@ def _name_ends(axes: Axes, ends: list[tuple[str, float, str]]) -> None:
 
 
 def optimisation(columns: Columns) -> Drawing | None:
-    """Learning rate and gradient norm against tokens."""
+    """Learning rate, gradient norm and the entropy of attention against tokens."""
     lines = {
         "learning rate": _measured(columns, "tokens", "learning_rate"),
         "gradient norm": _measured(columns, "tokens", "gradient_norm"),
+        "attention entropy (1: looks at all alike)": _measured(columns, "tokens", "attention_entropy"),
     }
     lines = {title: line for title, line in lines.items() if len(line[0])}
     if not lines:
@@ -160,7 +161,8 @@ def optimisation(columns: Columns) -> Drawing | None:
             axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
             beside(axes, float(values[-1]), f"{values[-1]:.3g}", INK)
 
-    return drawing("optimisation", "Learning rate and gradient norm against tokens trained on", plot)
+    alt = "What moved the weights, and how widely attention looks, against tokens trained on"
+    return drawing("optimisation", alt, plot)
 
 
 def by_position(columns: Columns) -> Drawing | None:

@@ -46,6 +46,7 @@ CURVES = {
     "validation_loss": "validation/loss",
     "learning_rate": "train/learning_rate",
     "gradient_norm": "train/gradient_norm",
+    "attention_entropy": "validation/attention_entropy",
     "balance_loss": "train/balance_loss",
     "heaviest_load": "train/heaviest_load",
 }

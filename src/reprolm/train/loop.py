@@ -4,7 +4,9 @@ import math
 import time
 from contextlib import nullcontext
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
+from statistics import mean
 
 from reprolm.device import slow_precision
 from reprolm.diagnose.digests import STEPS as CERTIFIED
@@ -27,9 +29,10 @@ from reprolm.train.precision import LossScale
 from reprolm.train.run import Run
 from reprolm.train.signals import Signals
 from reprolm.train.step import Step
-from reprolm.train.watch import Watch
+from reprolm.train.watch import Entropies, Watch
 
 VALIDATION_BATCH_TOKENS = 8192
+ENTROPY = "validation/attention_entropy"
 
 
 FATAL = ("NONFINITE", "DIVERGED")
@@ -175,12 +178,15 @@ class Trainer:
         self.state.step += 1
         if self.tensors.average is not None:
             self.tensors.average.update(self.state.step)
-        self.watch.end(self.state.step, losses, norm)
+        looks = self._due(self.run.train.validate_every_steps)
+        entropies = self._probed() if looks else ()
+        self.watch.end(self.state.step, losses, norm, entropies)
         self._judge_if_due()
         values: dict[str, float] = {}
         rate = self._rate()
-        if self._due(self.run.train.validate_every_steps) and not self._over_the_edge:
+        if looks and not self._over_the_edge:
             values["validation/loss"] = self._validate()
+            values |= {ENTROPY: mean(chain(*entropies))} if entropies else {}
             self._start_clock()
         if self._due(self.run.train.log_every_steps) or self.ended:
             self._start_clock()
@@ -193,6 +199,12 @@ class Trainer:
         if self.state.step in CERTIFIED or self.ended:
             self.watch.certify(self.state.step)
         return values
+
+    def _probed(self) -> Entropies:
+        """How widely each head looks, by layer."""
+        entropies = self.watch.attention_entropies()
+        rest(self.tensors.model)
+        return entropies
 
     def _due(self, every: int) -> bool:
         return self.state.step % every == 0 or self.state.step == self.step.total

@@ -12,7 +12,7 @@ from reprolm.store import directory_digest, publish_directory, publish_file, pub
 from reprolm.train import finished
 from reprolm.train.certificate import certificate
 from reprolm.train.forensics import lines
-from reprolm.train.loop import Trainer
+from reprolm.train.loop import ENTROPY, Trainer
 
 LAST = "last.safetensors"
 COLUMNS = {
@@ -21,7 +21,11 @@ COLUMNS = {
     "learning_rate": "train/learning_rate",
     "gradient_norm": "train/gradient_norm",
 }
-SOMETIMES = {"balance_loss": "train/balance_loss", "heaviest_load": "train/heaviest_load"}
+SOMETIMES = {
+    "attention_entropy": ENTROPY,
+    "balance_loss": "train/balance_loss",
+    "heaviest_load": "train/heaviest_load",
+}
 """Columns of models that have such a thing."""
 
 

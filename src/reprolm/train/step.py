@@ -125,10 +125,23 @@ class Step:
         found = self.threads.map(gradient, shares)
         # in the order of the shares, not in that in which they end: so sums have the same bits
         for gradients, _ in found:
-            for weight, part in zip(self._weights, gradients, strict=True):
-                if part is not None:
-                    weight.grad = part if weight.grad is None else weight.grad + part
+            self._add(gradients)
         return _summed([told for _, told in found])
+
+    def _add(self, gradients: Sequence[Tensor | None]) -> None:
+        """Adds to the gradient of each weight; those of the first share become it."""
+        own: list[Tensor] = []
+        more: list[Tensor] = []
+        for weight, part in zip(self._weights, gradients, strict=True):
+            if part is None:
+                continue
+            if weight.grad is None:
+                weight.grad = part
+            else:
+                own.append(weight.grad)
+                more.append(part)
+        if own:
+            torch._foreach_add_(own, more)
 
     def _objective(self, batch: Batch, chosen: range) -> tuple[Tensor, dict[str, Tensor]]:
         """What some rows are to make small: their losses' sum, divided by the targets of the whole step."""

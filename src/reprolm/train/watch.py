@@ -1,15 +1,17 @@
 """What watches a training run: series, norms, events and digests. It changes no weight."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from reprolm.data.batches import Batch
 from reprolm.data.shards import Tokens
-from reprolm.diagnose import digests
+from reprolm.diagnose import attention, digests
 from reprolm.diagnose.detect import Detector, Facts, Observation
 from reprolm.diagnose.events import Event
 from reprolm.diagnose.norms import Norms
@@ -19,6 +21,8 @@ from reprolm.model.transformer import Transformer
 from reprolm.train.step import Step
 
 MOST_COUNTED_TOKENS = 1 << 24
+PROBE_WINDOWS, MOST_PROBE_TOKENS = 4, 128
+Entropies = Sequence[Sequence[float]]
 
 
 def unigram_nats(tokens: Tokens) -> float:
@@ -26,6 +30,13 @@ def unigram_nats(tokens: Tokens) -> float:
     counts = np.bincount(tokens[:MOST_COUNTED_TOKENS], minlength=tokens.vocab_size)
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log(shares)).sum())
+
+
+def probe(tokens: Tokens, context_length: int) -> Int[Tensor, "B T"]:
+    """A few short windows from the beginning of a split: maps of attention over more would cost too much."""
+    length = min(context_length, MOST_PROBE_TOKENS, len(tokens))
+    count = min(PROBE_WINDOWS, len(tokens) // length)
+    return torch.from_numpy(tokens[: count * length]).view(count, length)
 
 
 class Watch:
@@ -42,7 +53,8 @@ class Watch:
         self.detector = Detector(run.train.events, facts)
         self.stations: dict[str, dict[str, str]] = {}
         """By step: digests of the weights after it and of the batch that led to them."""
-        self._waiting: list[tuple[int, Tensor, Tensor, float, Tensor | None]] = []
+        self._probe = probe(run.validation, run.model.context_length)
+        self._waiting: list[tuple[int, Tensor, Tensor, float, Tensor | None, Entropies]] = []
         self._began = time.monotonic()
 
     def remembered(self) -> dict[str, Any]:
@@ -58,21 +70,29 @@ class Watch:
         """A step begins."""
         self._began = time.monotonic()
 
-    def end(self, number: int, told: dict[str, Tensor], norm: Tensor) -> None:
-        """A step has ended, with `number` steps made now; nothing is read from the device yet."""
+    def attention_entropies(self) -> Entropies:
+        """How widely each head looks (`diagnose.attention`), by layer, on the same text at each look."""
+        return attention.entropies(self._model, self._probe)
+
+    def end(self, number: int, told: dict[str, Tensor], norm: Tensor, entropies: Entropies = ()) -> None:
+        """A step has ended, with `number` steps made now; nothing is read from the device yet.
+
+        `entropies` are those of `attention_entropies`, where it was asked.
+        """
         rate = float(self.step.optimizers[0].param_groups[0]["lr"])
-        self._waiting.append((number, told["train/loss"], norm, rate, told.get("load")))
+        self._waiting.append((number, told["train/loss"], norm, rate, told.get("load"), entropies))
         self.norms.take(number, self.step.norms)
         self.series.append(learning_rate=rate, seconds=time.monotonic() - self._began)
 
     def look(self) -> list[Event]:
         """Reads what was not read yet, for which a GPU is waited for; returns the events in it."""
         found: list[Event] = []
-        for number, loss, norm, rate, load in self._waiting:
+        for number, loss, norm, rate, load, entropies in self._waiting:
             seen = Observation(
                 number, float(loss), float(norm), rate,
                 skipped=self.step.precision.scale is not None and not bool(torch.isfinite(norm)),
                 loads=load.tolist() if load is not None else (),
+                entropies=entropies,
             )  # fmt: skip
             self.series.append(loss=seen.loss, gradient_norm=seen.gradient_norm)
             found += self.detector.take(seen)
