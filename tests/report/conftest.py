@@ -112,14 +112,15 @@ SAMPLES = [
 
 def curves(steps: int = 600) -> str:
     chance = random.Random(0)
-    lines = ["step,tokens,train_loss,validation_loss,learning_rate,gradient_norm"]
+    lines = ["step,tokens,train_loss,validation_loss,learning_rate,gradient_norm,attention_entropy"]
     for step in range(steps + 1):
         level = 3.0 + 4.6 * math.exp(-step / 60) * (1 - min(step, 20) / 80)
         train = f"{level + chance.gauss(0, 0.09):.6f}" if step else ""
         validation = f"{level + 0.06 + 0.0001 * max(step - 550, 0):.6f}" if step % 50 == 0 else ""
         rate = 0.003 * min(step / 30, 0.5 * (1 + math.cos(math.pi * step / steps)))
         norm = f"{0.3 + 3 * math.exp(-step / 30) + abs(chance.gauss(0, 0.1)):.5f}" if step else ""
-        lines.append(f"{step},{step * 8192},{train},{validation},{rate:.8f},{norm}")
+        entropy = f"{0.6 + 0.3 * math.exp(-step / 100):.5f}" if step % 50 == 0 else ""
+        lines.append(f"{step},{step * 8192},{train},{validation},{rate:.8f},{norm},{entropy}")
     return "\n".join(lines) + "\n"
 
 

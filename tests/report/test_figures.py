@@ -57,9 +57,17 @@ def test_axes_have_units_and_lines_have_names_and_last_values(tmp_path: Path) ->
 
 
 def test_the_optimizer_and_positions_are_labelled(tmp_path: Path) -> None:
-    assert {"learning rate", "gradient norm", "tokens trained on"} <= set(
-        words(figures.optimisation(columns(tmp_path, curves())))
-    )
+    drawn = figures.optimisation(columns(tmp_path, curves()))
+    entropy = "attention entropy (1: looks at all alike)"
+    assert {"learning rate", "gradient norm", entropy, "0.601", "tokens trained on"} <= set(words(drawn))
+    without = "step,tokens,learning_rate,gradient_norm\n1,8192,0.1,2\n2,16384,0.1,2\n"
+    fewer = figures.optimisation(columns(tmp_path, without))
+    assert drawn is not None
+    assert fewer is not None
+    assert [re.findall(r'viewBox="0 0 760 (\d+)"', each.wide) for each in (drawn, fewer)] == [
+        ["540"],
+        ["360"],
+    ]
     found = words(figures.by_position(columns(tmp_path, positions())))
     assert {"tokens given, first of the bin", "1", "256"} <= set(found)
 

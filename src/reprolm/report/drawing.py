@@ -7,7 +7,7 @@ vectors and text are written, with fixed salts and without metadata: the same nu
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from markupsafe import Markup
@@ -83,9 +83,10 @@ class Drawing:
 Plot = Callable[[Figure, Size], None]
 
 
-def drawing(name: str, label: str, plot: Plot) -> Drawing:
-    """What `plot` draws, in both sizes; `name` is unique on the page."""
-    wide, narrow = (_svg(f"{name}-{size.screen}", size, plot) for size in SIZES)
+def drawing(name: str, label: str, plot: Plot, *, rows: int = 1) -> Drawing:
+    """What `plot` draws, in both sizes; `name` is unique on the page. More than two `rows` make it higher."""
+    sizes = [replace(size, height=size.height * max(2, rows) / 2) for size in SIZES]
+    wide, narrow = (_svg(f"{name}-{size.screen}", size, plot) for size in sizes)
     return Drawing(label, wide, narrow)
 
 

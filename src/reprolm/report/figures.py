@@ -162,7 +162,7 @@ def optimisation(columns: Columns) -> Drawing | None:
             beside(axes, float(values[-1]), f"{values[-1]:.3g}", INK)
 
     alt = "What moved the weights, and how widely attention looks, against tokens trained on"
-    return drawing("optimisation", alt, plot)
+    return drawing("optimisation", alt, plot, rows=len(lines))
 
 
 def by_position(columns: Columns) -> Drawing | None:
