@@ -64,6 +64,15 @@ def test_the_page_says_what_matters_first(text: str) -> None:
     assert text.index(headline) < text.index("13.2 MB, 3,142 documents") < text.index("22.75")
 
 
+def test_a_short_run_over_an_own_text_is_told_in_whole_sentences(params: dict[str, Any], root: Path) -> None:
+    own = params | {"data.source": "files", "data.files.path": "texts/poem.txt"}
+    publish_json(root / "metrics/download.json", METRICS["download"] | {"source": "files", "documents": 1})
+    publish_file(root / "plots/train.csv", curves(4))
+    text = page.render(own, root)
+    assert "text: texts/poem.txt (13.2 MB, 1 document)" in text
+    assert "Dark: the training loss; in colour: validation." in text
+
+
 def test_write_publishes_the_same_bytes_again_and_elsewhere(
     params: dict[str, Any], root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

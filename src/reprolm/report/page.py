@@ -162,12 +162,13 @@ def _subtitle(params: Mapping[str, Any], found: Inputs) -> str:
     """Text, tokenizer and seed, each with its extent where that is known."""
     download, vocabulary = found.metrics.get("download", {}), found.metrics.get("train_tokenizer", {})
     total, documents = _real(download, "bytes"), _real(download, "documents")
+    source = download.get("source") or params.get("data.source")
     entries, seed = _real(vocabulary, "vocab_size"), params.get("seed")
     corpus = [tables.compact_bytes(total)] if total is not None else []
-    corpus += [f"{documents:,} documents"] if documents is not None else []
+    corpus += [f"{documents:,} document{'' if documents == 1 else 's'}"] if documents is not None else []
     size = [f"{entries:,} entries"] if entries is not None else []
     subjects: tuple[tuple[str, Any, list[str]], ...] = (
-        ("text", download.get("source") or params.get("data.source"), corpus),
+        ("text", params.get("data.files.path") if source == "files" else source, corpus),
         ("tokenizer", vocabulary.get("kind") or params.get("tokenizer.kind"), size),
         ("seed", seed, []),
     )

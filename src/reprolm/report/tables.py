@@ -12,6 +12,8 @@ from reprolm.report.inputs import Event
 LONGEST_VALUE = 400
 SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 BYTE_SCALES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+MORE_WORDS = {"final_train_loss": "train loss, mean of the last 5 %"}
+"""Where the words of the key are not enough."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def words(key: str) -> str:
     >>> words("bits_per_byte")
     'bits per byte'
     """
-    return key.replace("_", " ")
+    return MORE_WORDS.get(key, key.replace("_", " "))
 
 
 def _leaves(prefix: str, value: Any) -> Iterable[tuple[str, Any]]:

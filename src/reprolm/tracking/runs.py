@@ -23,7 +23,7 @@ SHORT = 8
 LEAST_ID = 4
 MOST_LISTED = 5
 A_TIME = 1000
-WANT = "the id or the name of a run in MLflow (reprolm sync sends what is not there yet)"
+WANT = "latest, or the id or the name of a run in MLflow (reprolm sync sends what is not there yet)"
 
 
 def names_of(run: "Run") -> set[str]:
