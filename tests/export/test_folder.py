@@ -13,12 +13,14 @@ from reprolm.export.parity import Parity
 from reprolm.store import directory_digest, verified
 from reprolm.tokenizers.character import CharacterTokenizer
 from reprolm.tokenizers.huggingface import HuggingFaceTokenizer
+from reprolm.tokenizers.load import KINDS
 from tests.export.published import publish
 from tests.model.test_references import CASES
 from tests.tokenizers.settings import tokenizer_config
 
 TEXT = "The quick brown fox jumps over the lazy dog. " * 20
-BYTES = HuggingFaceTokenizer.train([TEXT], tokenizer_config(vocab_size=270))
+BYTE_LEVEL = HuggingFaceTokenizer.train([TEXT], tokenizer_config(vocab_size=270))
+OF_KINDS = {kind: KINDS[kind].train([TEXT], tokenizer_config(kind=kind, vocab_size=264)) for kind in KINDS}
 CHARACTERS = CharacterTokenizer.train([TEXT], tokenizer_config(kind="character"))
 UNKNOWN = tokenizer_config(kind="character", character={"unknown": True})
 SMALL = CharacterTokenizer.train(["abc def "], UNKNOWN)
@@ -61,8 +63,9 @@ def test_each_layout_is_loaded_and_gives_the_same_numbers(tmp_path: Path, name: 
     assert config["tie_word_embeddings"] == tied
 
 
-@pytest.mark.parametrize("tokenizer", [BYTES, CHARACTERS], ids=["bytes", "characters"])
-def test_the_folder_is_whole_and_its_card_tells_what_was_proved(tmp_path: Path, tokenizer: Any) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_folder_is_whole_and_its_card_tells_what_was_proved(tmp_path: Path, kind: str) -> None:
+    tokenizer = OF_KINDS[kind]
     publish(tmp_path, tokenizer)
     _, found = exported(tmp_path)
     out = verified(tmp_path / "out")

@@ -1,5 +1,7 @@
 """Models on disk."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,16 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReprolmError, match="is not there") as caught:
         load_model(tmp_path / "none")
     assert caught.value.exit == Exit.MISSING
+
+
+def test_a_model_whose_options_are_of_another_version_is_named_with_the_first(tmp_path: Path) -> None:
+    saved(tmp_path / "m")
+    with publish_directory(tmp_path / "other") as out:
+        for file in ("model.safetensors", "config.json"):
+            shutil.copy(tmp_path / "m" / file, out / file)
+        config = json.loads((out / "config.json").read_text())
+        del config["model"]["qk_norm"]
+        (out / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ReprolmError, match=r"config\.json: was made by another version.*qk_norm") as caught:
+        load_model(tmp_path / "other")
+    assert caught.value.exit == Exit.INTEGRITY

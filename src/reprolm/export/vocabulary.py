@@ -7,6 +7,7 @@ from typing import Any
 import tokenizers
 
 from reprolm.store import read_json
+from reprolm.tokenizers.bytelevel import byte_characters
 from reprolm.tokenizers.character import UNKNOWN
 from reprolm.tokenizers.interface import END_OF_DOCUMENT, FILE, Tokenizer
 
@@ -27,11 +28,27 @@ def _characters(content: dict[str, Any]) -> str:
     return serialized
 
 
+def _bytes(content: dict[str, Any]) -> str:
+    """Our file of bytes in the format of `tokenizers`: pairs of bytes of which none was ever merged."""
+    characters = {byte: character for character, byte in byte_characters().items()}
+    entries = {characters[byte]: byte for byte in range(256)}
+    inner = tokenizers.Tokenizer(tokenizers.models.BPE(entries, []))
+    inner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    inner.decoder = tokenizers.decoders.ByteLevel()
+    inner.add_special_tokens(content["specials"])
+    serialized: str = inner.to_str(pretty=True)
+    return serialized
+
+
+OURS = {"character": _characters, "bytes": _bytes}
+"""Kinds whose files have a format of their own; those of the others are what `tokenizers` reads."""
+
+
 def write_tokenizer(source: Path, tokenizer: Tokenizer, context_length: int, out: Path) -> None:
     """Writes `tokenizer.json` and `tokenizer_config.json` of the tokenizer published at `source`."""
     content = read_json(source / FILE)
-    ours = content.get("kind") == "character"
-    serialized = _characters(content) if ours else (source / FILE).read_text(encoding="utf-8")
+    ours = OURS.get(content.get("kind"))
+    serialized = ours(content) if ours else (source / FILE).read_text(encoding="utf-8")
     (out / FILE).write_text(serialized, encoding="utf-8")
     config: dict[str, Any] = {
         "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": context_length,
@@ -40,6 +57,6 @@ def write_tokenizer(source: Path, tokenizer: Tokenizer, context_length: int, out
     }  # fmt: skip
     if tokenizer.end_of_document is not None:
         config |= {"bos_token": END_OF_DOCUMENT, "eos_token": END_OF_DOCUMENT}
-    if ours and UNKNOWN in content["specials"]:
+    if UNKNOWN in content.get("specials", ()):
         config["unk_token"] = UNKNOWN
     (out / CONFIG).write_text(json.dumps(config, indent=2) + "\n")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from reprolm.config import section
 from reprolm.distributed.layout import laid_as, whole
-from reprolm.errors import Exit, refuse
+from reprolm.errors import Exit, ReprolmError, refuse
 from reprolm.model.config import ModelConfig
 from reprolm.model.transformer import Transformer
 from reprolm.store import read_json, verified
@@ -85,6 +85,12 @@ def load_model(directory: Path) -> tuple[Transformer, dict[str, Any]]:
     if config.get("format") != FORMAT:
         raise refuse(str(directory / CONFIG), "has a format of another version", got=config.get("format"),
                      want=str(FORMAT), exit=Exit.INTEGRITY)  # fmt: skip
-    model = Transformer(section(config, "model", ModelConfig), config["vocab_size"])
+    try:
+        options = section(config, "model", ModelConfig)
+    except ReprolmError as error:
+        what, want = "was made by another version of reprolm", "the code of its run (reprolm recreate)"
+        got = error.problems[0]
+        raise refuse(str(directory / CONFIG), what, got=got, want=want, exit=Exit.INTEGRITY) from error
+    model = Transformer(options, config["vocab_size"])
     put_weights(model, read_tensors(directory / WEIGHTS))
     return model.eval(), config
