@@ -1,9 +1,9 @@
-"""The only module that writes: atomic publishing, sha256 manifests, verified loading, locks.
+"""The only module that makes results durable: atomic publishing, sha256 manifests, verified loading, locks.
 
 A published directory holds its files and a `manifest.json` with the size and sha256 of each. It is written
 beside its target, made durable (fsync of every file, then of the directory), only then renamed into place. So
 whatever the instant of a kill or a power loss, what stands under the target's name is whole. Tests inject
-faults at `step`, which every write passes.
+faults at `step`, which each of its writes passes.
 """
 
 import contextlib

@@ -87,13 +87,6 @@ def test_a_batch_may_be_larger_than_an_epoch(tmp_path: Path) -> None:
     made = batches(tmp_path, 17 * 2, 7, 16)
     assert made.windows == 1
     assert made.at(0).inputs.shape == (7, 16)
-    assert made.epoch_at(1) == 7
-
-
-def test_the_epoch_is_the_one_in_which_a_step_begins(tmp_path: Path) -> None:
-    made = batches(tmp_path, 16 * 11, 4, 16)
-    assert made.windows == 10
-    assert [made.epoch_at(step) for step in range(6)] == [0, 0, 0, 1, 1, 2]
 
 
 def test_one_window_is_enough_and_less_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import json
 import math
-from dataclasses import asdict, fields, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -86,13 +87,19 @@ def collapsing(load: float = 0.012, steps: int = 210) -> list[Observation]:
     return [Observation(step, 5.0 - step / 100, 1.0, 1e-3, loads=layers) for step in range(1, steps + 1)]
 
 
+@dataclass(frozen=True)
+class Look(Observation):
+    """A step after which the heads are looked at."""
+
+    entropies: Sequence[float] = ()
+
+
 def focused(shares: list[float]) -> list[Observation]:
-    """Every tenth step tells of eight heads, of which a share looks at single tokens."""
+    """After every tenth step eight heads are looked at, of which a share looks at single tokens."""
     seen = [Observation(step, 5.0 - step / 100, 1.0, 1e-3) for step in range(1, 10 * len(shares) + 1)]
-    for index, share in enumerate(shares):
+    for share, index in zip(shares, range(9, len(seen), 10), strict=True):
         heads = [0.04 if head < 8 * share else 0.06 for head in range(8)]
-        step = 10 * index + 9
-        seen[step] = replace(seen[step], entropies=[heads[:4], heads[4:]])
+        seen[index] = Look(**asdict(seen[index]), entropies=heads)
     return seen
 
 
@@ -104,6 +111,8 @@ def taken(seen: list[Observation], memory: dict[str, Any] | None = None) -> Dete
     detector = Detector(options(), FACTS, memory)
     for observation in seen:
         detector.take(observation)
+        if isinstance(observation, Look):
+            detector.attended(observation, observation.entropies)
     return detector
 
 

@@ -15,7 +15,8 @@ from reprolm.errors import Exit, ReprolmError
 from reprolm.evaluate.continuation import OPTIONS
 from reprolm.lineage.runs import found
 from reprolm.lineage.tree import versions
-from reprolm.registry.promote import NAME, REQUIRED, promote
+from reprolm.registry.command import NAME
+from reprolm.registry.promote import REQUIRED, promote
 from reprolm.store import directory_digest, file_sha256, publish_directory
 from reprolm.tokenizers.raw import BytesTokenizer
 from reprolm.tracking.datasets import CONTEXTS, splits

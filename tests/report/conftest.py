@@ -36,7 +36,6 @@ PARAMS: dict[str, Any] = {
 }
 METRICS: dict[str, dict[str, Any]] = {
     "download": {
-        "source": "docstrings",
         "documents": 3142,
         "bytes": 13204881,
         "characters": 13190233,
@@ -48,7 +47,6 @@ METRICS: dict[str, dict[str, Any]] = {
         },
     },
     "train_tokenizer": {
-        "kind": "huggingface",
         "vocab_size": 2048,
         "bytes_per_token": 3.412345,
         "tokens_per_word": 1.71,

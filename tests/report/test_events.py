@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reprolm.diagnose.events import Event, Kind
 from reprolm.errors import ReprolmError
 from reprolm.report import figures, rates
-from reprolm.report.inputs import Columns, Event
+from reprolm.report.inputs import Columns
 from reprolm.report.page import render
 from reprolm.store import publish_directory
 from tests.report.conftest import curves
@@ -81,8 +82,12 @@ def test_a_range_test_names_the_sweep_around_the_edge() -> None:
     assert rates.edge({}, []) == ""
 
 
+def event(kind: Kind, step: int, rate: float) -> Event:
+    return Event(step, kind, 1.0, 7.0, 5.0, 1.0, rate, step)
+
+
 def test_the_figure_of_a_range_test_says_where_training_broke() -> None:
-    broke = Event("DIVERGED", 480, 480, 1.0, 7.0, 0.62)
+    broke = event("DIVERGED", 480, 0.62)
     said = words(rates.figure(range_test(), [broke]))
     assert "broke 0.62" in said
     assert any(re.fullmatch(r"suggested 0\.00\d+", word) for word in said)
@@ -107,5 +112,5 @@ def test_the_smoothed_loss_is_pandas_exponential_mean() -> None:
 
 
 def test_a_mark_stands_at_the_tokens_of_its_step(tmp_path: Path) -> None:
-    found = figures.loss(columns(tmp_path, curves()), [Event("PLATEAU", 300, 300, 0.0, 3.0, 1e-3)])
+    found = figures.loss(columns(tmp_path, curves()), [event("PLATEAU", 300, 1e-3)])
     assert "PLATEAU" in words(found)

@@ -66,7 +66,7 @@ def test_the_page_says_what_matters_first(text: str) -> None:
 
 def test_a_short_run_over_an_own_text_is_told_in_whole_sentences(params: dict[str, Any], root: Path) -> None:
     own = params | {"data.source": "files", "data.files.path": "texts/poem.txt"}
-    publish_json(root / "metrics/download.json", METRICS["download"] | {"source": "files", "documents": 1})
+    publish_json(root / "metrics/download.json", METRICS["download"] | {"documents": 1})
     publish_file(root / "plots/train.csv", curves(4))
     text = page.render(own, root)
     assert "text: texts/poem.txt (13.2 MB, 1 document)" in text
@@ -206,7 +206,7 @@ def test_an_empty_folder_and_no_parameters_give_a_page(tmp_path: Path) -> None:
     [
         ({}, "No model has been trained yet."),
         (
-            {"train": {"parameters": 12_345, "tokens": 5_000_000}},
+            {"train": {"parameters": {"total": 12_345}, "tokens": 5_000_000}},
             "12,345 parameters, trained on 5.00 M tokens.",
         ),
         ({"evaluate": {"split": "test", "bits_per_byte": 1.5}}, "1.50 bits per byte on the test split."),

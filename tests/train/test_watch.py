@@ -4,6 +4,7 @@ import csv
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -219,3 +220,19 @@ def test_a_model_whose_heads_look_at_single_tokens_is_told_of(
             if "validation/attention_entropy" in point}  # fmt: skip
     assert list(told) == [2, 4, 6, 8, 9]
     assert all((entropy < 0.05) == bool(wanted) for entropy in told.values())
+
+
+def test_looks_are_not_counted_as_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+
+    def slow(*_: Any) -> list[list[float]]:
+        clock[0] += 1000.0
+        return [[0.5]]
+
+    for module in ("watch", "loop"):
+        monkeypatch.setattr(f"reprolm.train.{module}.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr("reprolm.train.watch.attention.entropies", slow)
+    trainer = trained(run(tmp_path, steps=8, validate_every_steps=2), tmp_path / "a", memory := Memory())
+    assert clock[0] == 4000.0
+    assert set(trainer.watch.series.columns["seconds"]) == {0.0}
+    assert min(point["train/tokens_per_second"] for _, point in memory.points) > 1e9

@@ -118,7 +118,7 @@ class HygieneConfig(Config):
     """What is done where something is found: `keep` it as it is, `repair` it, or `refuse` the text."""
 
     invalid_utf8: Action
-    """Repaired: each wrong byte becomes U+FFFD. Kept: only `tokenizer.kind: bytes` reads it."""
+    """Repaired: each wrong byte becomes U+FFFD. Kept: `tokenizer.kind` bytes and bytepair alone read it."""
     byte_order_mark: Action
     """Repaired: left out."""
     nul: Action

@@ -56,10 +56,6 @@ class Batches:
         shift = stream(self._seed, "batches", "offset", epoch) % self._windows.shifts
         return shift, Permutation(self.windows, stream(self._seed, "batches", "order", epoch))
 
-    def epoch_at(self, step: int) -> int:
-        """The epoch in which a step begins."""
-        return step * self.batch_size // self.windows
-
     def starts(self, step: int) -> Array:
         """The first token of each row of a batch."""
         drawn: Array = self._ahead(step // AHEAD_STEPS)[step % AHEAD_STEPS]

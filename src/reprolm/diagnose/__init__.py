@@ -1,1 +1,1 @@
-"""What training tells of itself: events, series, a certificate, and how two runs differ."""
+"""What training tells of itself: events, series, digests, and how two runs differ."""

@@ -40,11 +40,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a step (counted from 1) showed.
-
-    By layer: `loads` is the share of the choices of each expert, `entropies` is how widely each head looks
-    (`diagnose.attention`), empty at steps at which nobody asked.
-    """
+    """What a step (counted from 1) showed; `loads` is the share of the choices of each expert, by layer."""
 
     step: int
     loss: float
@@ -53,7 +49,6 @@ class Observation:
     skipped: bool = False
     """Left out, because its gradient overflowed in float16."""
     loads: Sequence[Sequence[float]] = ()
-    entropies: Sequence[Sequence[float]] = ()
 
 
 @dataclass
@@ -121,7 +116,18 @@ class Detector:
         if not seen.skipped:
             self._exploded(seen)
         self._collapsed(seen)
-        self._focused(seen)
+        return self.events[known:]
+
+    def attended(self, seen: Observation, entropies: Sequence[float]) -> list[Event]:
+        """The event that begins with a look at all heads (`diagnose.attention`) after a step that was taken.
+
+        More than a quarter of them have an entropy below 0.05 of the most, at three looks in a row.
+        """
+        known = len(self.events)
+        share = sum(entropy < FOCUSED for entropy in entropies) / len(entropies)
+        self.memory.focused_looks = self.memory.focused_looks + 1 if share > FOCUSED_SHARE else 0
+        if self.memory.focused_looks >= FOCUSED_LOOKS:
+            self._add("ENTROPY_COLLAPSE", seen, share)
         return self.events[known:]
 
     def _add(self, kind: Kind, seen: Observation, magnitude: float | None, *, again: bool = False) -> None:
@@ -243,13 +249,3 @@ class Detector:
                 counts[expert] = counts[expert] + 1 if shares < IDLE_SHARE else 0
                 if counts[expert] >= IDLE_STEPS:
                     self._add("EXPERT_COLLAPSE", seen, shares)
-
-    def _focused(self, seen: Observation) -> None:
-        """More than a quarter of the heads had an entropy below 0.05 of the most, three looks in a row."""
-        heads = [entropy for layer in seen.entropies for entropy in layer]
-        if not heads:
-            return
-        share = sum(entropy < FOCUSED for entropy in heads) / len(heads)
-        self.memory.focused_looks = self.memory.focused_looks + 1 if share > FOCUSED_SHARE else 0
-        if self.memory.focused_looks >= FOCUSED_LOOKS:
-            self._add("ENTROPY_COLLAPSE", seen, share)

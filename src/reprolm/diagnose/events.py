@@ -13,17 +13,24 @@ Kind = Literal[
     "EXPERT_COLLAPSE",
     "ENTROPY_COLLAPSE",
 ]
-MEANING: dict[Kind, str] = {
-    "NONFINITE": "the loss or its gradient is not finite",
-    "SPIKE": "the loss jumped, in times of what counts as a spike",
-    "DIVERGED": "the loss rose and stayed there, in nats above its lowest average",
-    "STUCK_UNIGRAM": "the model is no better than counting tokens, in shares of that entropy",
-    "PLATEAU": "a tenth of the run gained hardly anything, in shares of the gain so far",
-    "GRAD_EXPLODE": "the gradient was far larger than usual, in times of its median",
-    "EXPERT_COLLAPSE": "an expert gets hardly any token, its load in equal shares",
-    "ENTROPY_COLLAPSE": "attention looks at single tokens, in the share of heads that do",
+MEANING: dict[Kind, tuple[str, str]] = {
+    "NONFINITE": ("the loss or its gradient is not finite", ""),
+    "SPIKE": ("the loss jumped", "in times of what counts as a spike"),
+    "DIVERGED": ("the loss rose and stayed there", "in nats above its lowest average"),
+    "STUCK_UNIGRAM": ("the model is no better than counting tokens", "in shares of that entropy"),
+    "PLATEAU": ("a tenth of the run gained hardly anything", "in shares of the gain so far"),
+    "GRAD_EXPLODE": ("the gradient was far larger than usual", "in times of its median"),
+    "EXPERT_COLLAPSE": ("an expert gets hardly any token", "its load in equal shares"),
+    "ENTROPY_COLLAPSE": ("attention looks at single tokens", "the share of heads that do"),
 }
-"""What each kind says, and what its magnitude is."""
+"""What each kind says, and the unit of its magnitude."""
+FATAL: tuple[Kind, ...] = ("NONFINITE", "DIVERGED")
+"""Events that end a run."""
+
+
+def meaning(kind: Kind) -> str:
+    """What a kind says, and the unit of its magnitude."""
+    return ", ".join(filter(None, MEANING[kind]))
 
 
 @dataclass

@@ -41,11 +41,11 @@ class Series:
         """Restores what `tensors` gave."""
         self.columns = {name: array(kind, tensors[name].tolist()) for name, kind in self.KINDS.items()}
 
-    def csv(self, names: tuple[str, ...] = DETERMINISTIC) -> str:
-        """Some columns by step, every bit of the numbers kept."""
-        rows = zip(*(self.columns[name] for name in names), strict=True)
+    def csv(self) -> str:
+        """The columns that are the same in each run, by step, every bit of the numbers kept."""
+        rows = zip(*(self.columns[name] for name in self.DETERMINISTIC), strict=True)
         lines = [f"{step},{','.join(map(repr, row))}\n" for step, row in enumerate(rows, 1)]
-        return "".join([f"step,{','.join(names)}\n", *lines])
+        return "".join([f"step,{','.join(self.DETERMINISTIC)}\n", *lines])
 
 
 def clipping(norms: list[float], limit: float | None, warmup_steps: int) -> dict[str, float]:

@@ -23,8 +23,6 @@ from reprolm.tracking.model import DIGEST, EXTERNAL, LOADABLE, keep_model, model
 from reprolm.tracking.shown import QUALITY, SCALARS
 from reprolm.tracking.translation import Point
 
-NAME = "language-model"
-"""Also the name of the artifact in dvc.yaml."""
 SOURCES = {"model": "train", "tokenizer": "train_tokenizer"}
 REQUIRED = (
     *("mlflow", "torch", "numpy", "pandas", "tokenizers", "safetensors", "pydantic", "ruamel.yaml"),

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from reprolm.diagnose.events import Event
 from reprolm.report.drawing import (
     ACCENT,
     INK,
@@ -19,7 +20,7 @@ from reprolm.report.drawing import (
     panel,
     tokens_axis,
 )
-from reprolm.report.inputs import Columns, Event, Floats
+from reprolm.report.inputs import Columns, Floats
 
 MOST_POINTS = 800
 MOST_DOTS = 60

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reprolm.diagnose.events import Event
 from reprolm.errors import Exit, refuse
 from reprolm.store import MANIFEST, read_json, verified
 
@@ -34,19 +35,6 @@ class Sample:
     text: str
     draw: int
     settings: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened in training, from step `step` to `last_step`."""
-
-    type: str
-    step: int
-    last_step: int
-    magnitude: float | None
-    loss: float | None
-    learning_rate: float
-    recovered_step: int | None = None
 
 
 @dataclass(frozen=True)
@@ -133,19 +121,18 @@ def _events(path: Path) -> list[Event]:
 def _samples(path: Path) -> list[Sample]:
     if not path.is_file():
         return []
-    value = read_json(path)
-    entries = value if isinstance(value, list) else [value]
-    for entry in entries:
-        texts = [entry.get("prompt"), entry.get("text")] if isinstance(entry, Mapping) else [None]
-        if not all(isinstance(text, str) for text in texts):
-            want = "a list of samples with prompt and text"
+    entries = read_json(path)
+    for entry in entries if isinstance(entries, list) else [None]:
+        found = [entry.get(key) for key in ("prompt", "text", "draw")] if isinstance(entry, Mapping) else []
+        if [type(value) for value in found] != [str, str, int]:
+            want = "a list of samples with prompt, text and draw"
             raise refuse(str(path), "has a wrong form", got=entry, want=want, exit=Exit.INTEGRITY)
     known = {"prompt", "text", "draw"}
     return [
         Sample(
             prompt=entry["prompt"],
             text=entry["text"],
-            draw=entry.get("draw", 0),
+            draw=entry["draw"],
             settings={key: setting for key, setting in entry.items() if key not in known},
         )
         for entry in entries

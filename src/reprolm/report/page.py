@@ -131,13 +131,6 @@ def _real(metrics: Mapping[str, Any], *keys: str) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _parameters(found: Inputs) -> float | None:
-    """The number of parameters, which may stand by part beside their total."""
-    train = found.metrics.get("train", {})
-    whole = _real(train, "parameters")
-    return whole if whole is not None else _real(train, "parameters", "total")
-
-
 def _split(found: Inputs) -> str:
     return str(found.metrics.get("evaluate", {}).get("split", "held-out"))
 
@@ -145,7 +138,7 @@ def _split(found: Inputs) -> str:
 def headline(found: Inputs) -> str:
     """The one sentence that matters, of what is there."""
     train, evaluate = found.metrics.get("train", {}), found.metrics.get("evaluate", {})
-    parameters, tokens = _parameters(found), _real(train, "tokens")
+    parameters, tokens = _real(found.metrics.get("train", {}), "parameters", "total"), _real(train, "tokens")
     quality, bigram = _real(evaluate, "bits_per_byte"), _real(evaluate, "references", "bigram")
     parts = [f"{tables.compact(parameters)} parameters"] if parameters is not None else []
     if quality is not None:
@@ -162,14 +155,14 @@ def _subtitle(params: Mapping[str, Any], found: Inputs) -> str:
     """Text, tokenizer and seed, each with its extent where that is known."""
     download, vocabulary = found.metrics.get("download", {}), found.metrics.get("train_tokenizer", {})
     total, documents = _real(download, "bytes"), _real(download, "documents")
-    source = download.get("source") or params.get("data.source")
+    source = params.get("data.source")
     entries, seed = _real(vocabulary, "vocab_size"), params.get("seed")
     corpus = [tables.compact_bytes(total)] if total is not None else []
     corpus += [f"{documents:,} document{'' if documents == 1 else 's'}"] if documents is not None else []
     size = [f"{entries:,} entries"] if entries is not None else []
     subjects: tuple[tuple[str, Any, list[str]], ...] = (
         ("text", params.get("data.files.path") if source == "files" else source, corpus),
-        ("tokenizer", vocabulary.get("kind") or params.get("tokenizer.kind"), size),
+        ("tokenizer", params.get("tokenizer.kind"), size),
         ("seed", seed, []),
     )
     return " · ".join(
@@ -188,7 +181,7 @@ def tiles(found: Inputs) -> list[Tile]:
         ("bits per byte", _real(evaluate, "bits_per_byte"), "{:.3f}", f"{split} split"),
         ("excess over the floor", _real(evaluate, "excess", "nats"), "{:.4f}", "nats a token of text"),
         ("perplexity", _real(evaluate, "perplexity"), "{:.2f}", f"a token, {split} split"),
-        ("parameters", _parameters(found), None, ""),
+        ("parameters", _real(found.metrics.get("train", {}), "parameters", "total"), None, ""),
         ("best validation loss", _real(train, "best_validation_loss"), "{:.3f}",
          "nats per token" + (f", step {step:,}" if step is not None else "")),
         ("tokens trained on", _real(train, "tokens"), None,

@@ -6,9 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from reprolm.diagnose.events import FATAL, Event
 from reprolm.report.drawing import ACCENT, INK, MUTED, Drawing, Size, beside, drawing, panel
 from reprolm.report.figures import thinned
-from reprolm.report.inputs import Columns, Event, Floats
+from reprolm.report.inputs import Columns, Floats
 
 HALF_LIFE_SHARE = 0.02
 """Of the steps: how fast the average forgets."""
@@ -43,7 +44,7 @@ def reading(steps: Columns, events: list[Event]) -> Reading | None:
     if len(losses) < 2:
         return None
     lowest = float(rates[int(np.argmin(smoothed(losses)))])
-    fatal = [event for event in events if event.type in ("DIVERGED", "NONFINITE")]
+    fatal = [event for event in events if event.type in FATAL]
     return Reading(lowest, lowest / MARGIN, fatal[0].learning_rate if fatal else None)
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reprolm.diagnose.events import MEANING
-from reprolm.report.inputs import Event
+from reprolm.diagnose.events import Event, meaning
 
 LONGEST_VALUE = 400
 SCALES = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
@@ -130,9 +129,8 @@ def of_events(events: Sequence[Event]) -> Table | None:
     for event in events:
         span = f"{event.step:,}" + (f" to {event.last_step:,}" if event.last_step > event.step else "")
         back = f"; the average was back at step {event.recovered_step:,}" if event.recovered_step else ""
-        meaning = MEANING.get(event.type, "") + back  # type: ignore[call-overload]
         numbers = (event.magnitude, event.loss, event.learning_rate)
-        rows.append((event.type, span, meaning, *map(number, numbers)))
+        rows.append((event.type, span, meaning(event.type) + back, *map(number, numbers)))
     columns = ("event", "steps", "meaning", "magnitude", "loss", "learning rate")
     return Table("events", columns, tuple(rows)) if rows else None
 

@@ -7,7 +7,7 @@ SECONDS = "seconds"
 QUALITY = "evaluate/bits_per_byte"
 """The number by which runs of any vocabulary are judged."""
 _NUMBERS = {
-    "download": ("documents", "duplicate_documents", "bytes", SECONDS),
+    "download": ("documents", "bytes", SECONDS),
     "train_tokenizer": ("vocab_size", "bytes_per_token", SECONDS),
     "encode": ("tokens", "tokens_per_second", SECONDS),
     "train": (

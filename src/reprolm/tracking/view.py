@@ -63,11 +63,6 @@ PACKED = "deflate;" + base64.b64encode(zlib.compress(json.dumps(STATE).encode())
 TAGS = {KIND: "custom_model_development", TAG: PACKED}
 
 
-def address(experiment: str) -> str:
-    """The table of runs of an experiment in its shared view, below the address of a server."""
-    return f"#/experiments/{experiment}/runs?viewStateShareKey={NAME}&workflowType=machine_learning"
-
-
 def remembered(experiment: str) -> dict[str, str]:
     """What a browser remembers of the pages, as if its reader had chosen this view before."""
     return {

@@ -4,13 +4,11 @@ import math
 import time
 from contextlib import nullcontext
 from dataclasses import asdict, replace
-from itertools import chain
 from pathlib import Path
-from statistics import mean
 
 from reprolm.device import slow_precision
 from reprolm.diagnose.digests import STEPS as CERTIFIED
-from reprolm.diagnose.events import MEANING, Event
+from reprolm.diagnose.events import FATAL, MEANING, Event, meaning
 from reprolm.distributed.sharding import rest, shard
 from reprolm.errors import Exit, ReprolmError, Stopped, refuse
 from reprolm.evaluate.loss import Cut, summed_loss
@@ -29,21 +27,17 @@ from reprolm.train.precision import LossScale
 from reprolm.train.run import Run
 from reprolm.train.signals import Signals
 from reprolm.train.step import Step
-from reprolm.train.watch import Entropies, Watch
+from reprolm.train.watch import Watch
 
 VALIDATION_BATCH_TOKENS = 8192
 ENTROPY = "validation/attention_entropy"
-
-
-FATAL = ("NONFINITE", "DIVERGED")
-"""Events that end a run."""
 
 
 def _stopped(event: Event) -> ReprolmError:
     numbers = {"loss": event.loss, "gradient norm": event.gradient_norm, "learning rate": event.learning_rate}
     got = ", ".join(f"{k} {'not finite' if v is None else f'{v:.4g}'}" for k, v in numbers.items())
     want = "a lower train.learning_rate or a longer warm-up"
-    what = f"{event.type}: {MEANING[event.type].split(',')[0]}"
+    what = f"{event.type}: {MEANING[event.type][0]}"
     return refuse(f"step {event.step}", what, got=got, want=want, exit=Exit.DIVERGED)
 
 
@@ -178,15 +172,12 @@ class Trainer:
         self.state.step += 1
         if self.tensors.average is not None:
             self.tensors.average.update(self.state.step)
-        looks = self._due(self.run.train.validate_every_steps)
-        entropies = self._probed() if looks else ()
-        self.watch.end(self.state.step, losses, norm, entropies)
+        self.watch.end(self.state.step, losses, norm)
         self._judge_if_due()
         values: dict[str, float] = {}
         rate = self._rate()
-        if looks and not self._over_the_edge:
-            values["validation/loss"] = self._validate()
-            values |= {ENTROPY: mean(chain(*entropies))} if entropies else {}
+        if self._due(self.run.train.validate_every_steps) and not self._over_the_edge:
+            values |= self._validate()
             self._start_clock()
         if self._due(self.run.train.log_every_steps) or self.ended:
             self._start_clock()
@@ -200,22 +191,19 @@ class Trainer:
             self.watch.certify(self.state.step)
         return values
 
-    def _probed(self) -> Entropies:
-        """How widely each head looks, by layer."""
-        entropies = self.watch.attention_entropies()
-        rest(self.tensors.model)
-        return entropies
-
     def _due(self, every: int) -> bool:
         return self.state.step % every == 0 or self.state.step == self.step.total
 
-    def _validate(self) -> float:
-        """The loss of the weights, or of their average, of which the schedule hears."""
+    def _validate(self) -> dict[str, float]:
+        """The loss of the weights, or their average, and how widely they look; the schedule hears of it."""
         average = self.tensors.average
         with average.in_place() if average is not None else nullcontext():
             loss = self._scored()
+            entropy = self.watch.look_at_attention()
+            rest(self.tensors.model)
         self.step.schedule.validated(loss)
-        return loss
+        self._judge()
+        return {"validation/loss": loss} | ({ENTROPY: entropy} if entropy is not None else {})
 
     def _scored(self) -> float:
         """The loss over the whole validation split; keeps the weights if it is the best so far."""
@@ -248,7 +236,7 @@ class Trainer:
     def _judge(self) -> None:
         """Tells new events, and ends the run at those that end it."""
         for event in self.watch.look():
-            self._said.append(f"train: step {event.step:,}: {event.type}: {MEANING[event.type]}")
+            self._said.append(f"train: step {event.step:,}: {event.type}: {meaning(event.type)}")
             fatal = event.type == "NONFINITE" or self.run.train.events.on_divergence == "stop"
             if event.type in FATAL and fatal and not self._over_the_edge:
                 raise _stopped(event)

@@ -1,7 +1,8 @@
 """What watches a training run: series, norms, events and digests. It changes no weight."""
 
 import time
-from collections.abc import Sequence
+from itertools import chain
+from statistics import mean
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,6 @@ from reprolm.train.step import Step
 
 MOST_COUNTED_TOKENS = 1 << 24
 PROBE_WINDOWS, MOST_PROBE_TOKENS = 4, 128
-Entropies = Sequence[Sequence[float]]
 
 
 def unigram_nats(tokens: Tokens) -> float:
@@ -54,7 +54,9 @@ class Watch:
         self.stations: dict[str, dict[str, str]] = {}
         """By step: digests of the weights after it and of the batch that led to them."""
         self._probe = probe(run.validation, run.model.context_length)
-        self._waiting: list[tuple[int, Tensor, Tensor, float, Tensor | None, Entropies]] = []
+        self._waiting: list[tuple[int, Tensor, Tensor, float, Tensor | None]] = []
+        self._last: Observation | None = None
+        self._found: list[Event] = []
         self._began = time.monotonic()
 
     def remembered(self) -> dict[str, Any]:
@@ -70,34 +72,39 @@ class Watch:
         """A step begins."""
         self._began = time.monotonic()
 
-    def attention_entropies(self) -> Entropies:
-        """How widely each head looks (`diagnose.attention`), by layer, on the same text at each look."""
-        return attention.entropies(self._model, self._probe)
-
-    def end(self, number: int, told: dict[str, Tensor], norm: Tensor, entropies: Entropies = ()) -> None:
-        """A step has ended, with `number` steps made now; nothing is read from the device yet.
-
-        `entropies` are those of `attention_entropies`, where it was asked.
-        """
+    def end(self, number: int, told: dict[str, Tensor], norm: Tensor) -> None:
+        """A step has ended, with `number` steps made now; nothing is read from the device yet."""
         rate = float(self.step.optimizers[0].param_groups[0]["lr"])
-        self._waiting.append((number, told["train/loss"], norm, rate, told.get("load"), entropies))
+        self._waiting.append((number, told["train/loss"], norm, rate, told.get("load")))
         self.norms.take(number, self.step.norms)
         self.series.append(learning_rate=rate, seconds=time.monotonic() - self._began)
 
     def look(self) -> list[Event]:
         """Reads what was not read yet, for which a GPU is waited for; returns the events in it."""
-        found: list[Event] = []
-        for number, loss, norm, rate, load, entropies in self._waiting:
+        found, self._found = self._found, []
+        for number, loss, norm, rate, load in self._waiting:
             seen = Observation(
                 number, float(loss), float(norm), rate,
                 skipped=self.step.precision.scale is not None and not bool(torch.isfinite(norm)),
                 loads=load.tolist() if load is not None else (),
-                entropies=entropies,
             )  # fmt: skip
             self.series.append(loss=seen.loss, gradient_norm=seen.gradient_norm)
             found += self.detector.take(seen)
+            self._last = seen
         self._waiting.clear()
         return found
+
+    def look_at_attention(self) -> float | None:
+        """How widely the heads look, their mean (`diagnose.attention`), on the same text each time.
+
+        None where there is but one token to look at. Belongs to the last step that `look` has read.
+        """
+        heads = list(chain(*attention.entropies(self._model, self._probe)))
+        if not heads:
+            return None
+        assert self._last is not None
+        self._found += self.detector.attended(self._last, heads)
+        return mean(heads)
 
     def certify(self, number: int) -> None:
         """Keeps the digests after `number` steps."""
