@@ -1,5 +1,6 @@
 """What a step spends outside model and optimizer: CPU time of steps with and without the watching.
 
+Both draw their batches; what that takes stands among the parts.
 Run after `make repro`: `python benchmarks/overhead.py`. Processes of each kind in turn; a second table says
 what each part of the watching takes by itself.
 """
@@ -11,10 +12,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 STEPS, WARMUP, ROUNDS, REPEATS = 30, 10, 3, 200
+HOW_OFTEN = {"5th": 1 / 5, "4 steps": 4 / 1100, "5 validations": 5 / 1100}
+"""In a step of the default run."""
 
 
 def made(directory: Path) -> Any:
@@ -68,8 +72,9 @@ def parts() -> dict[str, float]:
         watch, state = trainer.watch, trainer.state
         seen = Observation(STEPS + 1, 5.0, 1.0, 1e-3)
         values = {"train/loss": 5.0, "train/learning_rate": 1e-3}
-        bar = Progress("train", None, "tokens")
+        bar, at = Progress("train", None, "tokens"), count()
         return {
+            "a batch": milliseconds(lambda: trainer.step.batches.at(next(at))),
             "norms of weights and gradients": milliseconds(lambda: watch.norms.take(1, trainer.step.norms)),
             "events": milliseconds(lambda: watch.detector.take(seen)),
             "series": milliseconds(lambda: watch.series.append(loss=1.0, gradient_norm=1.0)),
@@ -78,6 +83,7 @@ def parts() -> dict[str, float]:
             ),
             "a point of the curve, every 5th step": milliseconds(lambda: trainer._record(values)),
             "digests, at 4 steps of a run": milliseconds(lambda: watch.certify(STEPS)),
+            "entropy of attention, with 5 validations a run": milliseconds(watch.look_at_attention),
         }
 
 
@@ -99,7 +105,7 @@ def main() -> None:
     print(f"\nDifference of the medians: {100 * (whole - alone) / alone:+.2f} % of a step.\n")
     print("| part | CPU ms a call | % of a step |\n|---|---|---|")
     for name, took in each.items():
-        share = took / (5 if "5th" in name else 1) if "4 steps" not in name else 4 * took / 1100
+        share = took * next((share for words, share in HOW_OFTEN.items() if words in name), 1.0)
         print(f"| {name} | {took:.4f} | {100 * share / alone:.3f} |")
 
 

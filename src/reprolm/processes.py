@@ -4,6 +4,7 @@ import collections
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -14,6 +15,11 @@ from reprolm.errors import Exit, refuse
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+PARENT_DIED = signal.SIGRTMIN + 2 if sys.platform == "linux" else 0
+"""What the kernel is asked to send to a stage when its `dvc` dies; 0 where it cannot be asked.
+
+Not SIGTERM: whoever tells both to stop would seem to have told the stage twice.
+"""
 MOST = 16
 """More processes would wait for the one that hands out the work."""
 

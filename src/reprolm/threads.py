@@ -23,6 +23,11 @@ class SideBySide:
         self.count = count
         self._pool: ThreadPoolExecutor | None = None
 
+    def close(self) -> None:
+        """Ends the threads, which would hold their memory for as long as the process lives."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
     def map(self, compute: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """What `compute` makes of each item, in the order of the items; waits for all, then raises."""
         if self.count == 1:

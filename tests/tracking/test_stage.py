@@ -171,10 +171,35 @@ def test_a_signal_ends_a_stage_in_order(tree: Path, number: signal.Signals, code
 
 
 def imitated_dvc(tree: Path, command: list[str]) -> "subprocess.Popen[str]":
-    """A process named `dvc` that has a stage run, as DVC does."""
+    """A process named `dvc` that has a stage run, as DVC does, in a group of its own."""
     (tree / "dvc").write_text(f"import subprocess\nsubprocess.run({command!r})\n")
-    environment = surroundings(DVC_STAGE="train")
-    return subprocess.Popen([sys.executable, "dvc", "repro"], cwd=tree, env=environment, text=True)
+    arguments, environment = [sys.executable, "dvc", "repro"], surroundings(DVC_STAGE="train")
+    return subprocess.Popen(arguments, cwd=tree, env=environment, text=True, start_new_session=True)
+
+
+LISTENS = """
+import time
+from pathlib import Path
+from reprolm.train.signals import Signals
+signals = Signals()
+with signals.heard():
+    Path("up").write_text("")
+    while signals.stop is None:
+        time.sleep(0.01)
+    time.sleep(0.5)
+    Path("saved").write_text(str(int(signals.stop)))
+"""
+
+
+@DIES_WITH_PARENT
+@pytest.mark.parametrize("whole_group", [True, False])
+def test_a_training_that_is_told_to_stop_with_its_dvc_still_saves(tree: Path, whole_group: bool) -> None:
+    with imitated_dvc(tree, script(tree, LISTENS)) as dvc:
+        wait_for(tree / "up", dvc)
+        (os.killpg if whole_group else os.kill)(dvc.pid, signal.SIGTERM)
+        assert dvc.wait(60) == -signal.SIGTERM
+    wait_for(tree / "saved")
+    assert (tree / "saved").read_text() == "143"
 
 
 @DIES_WITH_PARENT

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from reprolm.errors import Exit, ReprolmError, Stopped, guarded
+from reprolm.processes import PARENT_DIED
 from reprolm.store import publish_directory, verified
 from reprolm.train.loop import Trainer
 from reprolm.train.publish import publish_curve
@@ -117,6 +118,20 @@ def test_a_second_signal_ends_it_at_once_without_a_checkpoint(tmp_path: Path, nu
     assert ended(trainer) == code
     assert passed == ["first"]
     assert not list((tmp_path / "b").glob("step-*"))
+
+
+@pytest.mark.usefixtures("heard_by_default")
+@pytest.mark.parametrize("parent_first", [False, True])
+def test_the_death_of_its_parent_is_no_second_signal(tmp_path: Path, parent_first: bool) -> None:
+    numbers = [signal.SIGTERM, PARENT_DIED][:: -1 if parent_first else 1]
+
+    def both() -> None:
+        for number in numbers:
+            os.kill(os.getpid(), number)
+
+    trainer = Trainer(run(tmp_path, checkpoint_every_steps=100), tmp_path / "b", Memory(5, both))
+    assert ended(trainer) == 143
+    assert [path.name for path in (tmp_path / "b").glob("step-*")] == ["step-000000005"]
 
 
 @pytest.mark.parametrize("ignored", [False, True])

@@ -1,5 +1,6 @@
 """A step for which memory does not suffice."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def test_where_it_may_halve_it_goes_on_with_the_same_tokens_a_step(
     assert capsys.readouterr().err.count("out of memory; goes on with") == 2
     assert trainer.step.shape["halved_to"] == numbers(trainer)["halved_to"] == 2
     publish_record(trainer, tmp_path / "record")
-    forensics.write(trainer.watch, trainer.run, tmp_path / "forensics", str)
+    forensics.write(trainer.watch, trainer.checkpoints, tmp_path / "forensics", str)
     for out in ("record", "forensics"):
         assert read_json(tmp_path / out / "certificate.json")["device"]["halved_to"] == 2
     monkeypatch.undo()
@@ -80,6 +81,28 @@ def test_what_memory_has_halved_stays_so_after_a_kill(
     assert (trainer.step.micro_batch_size, trainer.step.threads.count) == (2, 2)
     trainer.fit()
     assert published(trainer, tmp_path / "out-b") == whole
+
+
+def test_no_thread_is_left_of_those_that_took_larger_shares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, found = set(threading.enumerate()), []
+
+    class Late(Step):
+        """Notices only at the end that there is no memory for more than two sequences."""
+
+        def _part(self, batch: Batch, rows: range) -> dict[str, torch.Tensor]:
+            alive = [each for each in threading.enumerate() if "side-by-side" in each.name]
+            found.append((len(rows), len(set(alive) - before)))
+            told = super()._part(batch, rows)
+            if len(rows) > 2:
+                raise MemoryError
+            return told
+
+    monkeypatch.setattr("reprolm.train.loop.Step", Late)
+    config = run(tmp_path, batch_size=8, threads=4, steps=3, warmup_steps=1, on_out_of_memory="halve")
+    Trainer(config, tmp_path / "late", Memory()).fit()
+    assert found[:4] == [(8, 0), (4, 4), (2, 0), (2, 2)]
 
 
 @pytest.mark.parametrize(("size", "count"), [(4, 4), (2, 2), (1, 1)])

@@ -107,7 +107,7 @@ def test_a_run_that_is_poisoned_leaves_all_that_is_needed_to_see_why(tmp_path: P
     assert "\n" not in str(caught.value)
     bundle = verified(tmp_path / "a" / "forensics")
     assert json.loads((bundle / "checkpoint.json").read_text()) == {
-        "last_good": "../step-000000006", "event_step": 9,
+        "last_good": "../step-000000006", "began_step": 9, "event_step": 9,
     }  # fmt: skip
     (event,) = map(json.loads, (bundle / "events.jsonl").read_text().splitlines())
     assert (event["type"], event["step"], event["batches"], event["documents"]) == (
@@ -122,6 +122,30 @@ def test_a_run_that_is_poisoned_leaves_all_that_is_needed_to_see_why(tmp_path: P
     whole = trainer.watch.series.columns["gradient_norm"][7]
     assert math.sqrt(sum(norm * norm for norm in of_eight)) == pytest.approx(whole, rel=1e-6)
     assert {"config.json", "certificate.json", "steps.csv"} <= set(manifest(bundle))
+
+
+@pytest.mark.parametrize("jump", [30, 61])
+def test_the_good_checkpoint_of_a_divergence_is_older_than_its_rise(tmp_path: Path, jump: int) -> None:
+    config = run(
+        tmp_path, steps=400, learning_rate=1e-9, batch_size=2, validate_every_steps=400, log_every_steps=1,
+        checkpoint_every_steps=20, qk_norm=False,
+    )  # fmt: skip
+    trainer = Trainer(config, tmp_path / "a", Memory())
+
+    def harm() -> None:
+        trainer.tensors.model.head.weight.data *= 100.0
+
+    trainer.recorder = Memory(jump, harm)
+    with pytest.raises(ReprolmError, match="DIVERGED"):
+        trainer.fit()
+    told = json.loads((tmp_path / "a" / "forensics" / "checkpoint.json").read_text())
+    good = tmp_path / "a" / "forensics" / told["last_good"]
+    assert good.resolve().is_dir()
+    assert jump - 30 < int(good.name[5:]) < jump
+    assert jump - 5 <= told["began_step"] <= jump + 5
+    assert told["event_step"] >= jump + 90
+    batch = trainer.step.batches.at(told["began_step"] - 1)
+    assert str(batch.inputs[0].tolist())[:-1] in (tmp_path / "a" / "forensics" / "batch.txt").read_text()
 
 
 def test_a_run_that_stopped_stops_again_at_the_same_step(tmp_path: Path) -> None:

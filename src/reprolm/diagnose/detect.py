@@ -189,6 +189,11 @@ class Detector:
             self._open_spike().recovered_step = seen.step
             memory.spike_until = None
 
+    def sound_until(self, step: int) -> int:
+        """The last step, up to the newest, before what may become a divergence."""
+        spike = self._open_spike().step - MEDIAN_STEPS if self.memory.spike_until is not None else step
+        return min(step - self.memory.above_steps, max(0, spike))
+
     def _open_spike(self) -> Event:
         return next(event for event in reversed(self.events) if event.type == "SPIKE")
 

@@ -9,12 +9,16 @@ from types import FrameType
 import psutil
 
 from reprolm.errors import Exit, Stopped
+from reprolm.processes import PARENT_DIED
 from reprolm.tracking.identity import is_dvc
 
 PR_SET_PDEATHSIG = 1
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    if PARENT_DIED:
+        # the end is on its way
+        signal.signal(PARENT_DIED, signal.SIG_IGN)
     raise Stopped(Exit.TERMINATED)
 
 
@@ -31,7 +35,7 @@ def _orphaned() -> bool:
 
 
 def die_with_parent() -> None:
-    """Under DVC on Linux the kernel sends SIGTERM to this process when its parent dies.
+    """Under DVC on Linux the kernel sends `PARENT_DIED` to this process when its parent dies.
 
     DVC itself leaves its stage running when it is killed: the next `dvc repro` would start a second trainer.
     """
@@ -40,8 +44,9 @@ def die_with_parent() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.platform != "linux" or "DVC_STAGE" not in os.environ:
         return
+    signal.signal(PARENT_DIED, _terminate)
     parent = os.getppid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, PARENT_DIED)
     # a parent that died before that call sends nothing
     if os.getppid() != parent or _orphaned():
         raise Stopped(Exit.TERMINATED)

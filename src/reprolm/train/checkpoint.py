@@ -87,10 +87,11 @@ class Checkpoints:
     def __init__(self, directory: Path, world: World = ALONE) -> None:
         self.directory, self.world = directory, world
 
-    def save(self, state: State, tensors: Tensors) -> None:
+    def save(self, state: State, tensors: Tensors, sound: int | None = None) -> None:
         """Publishes a checkpoint, reads it again, and only then removes all but it and the one before.
 
-        Later ones go too: the run has passed over them, for they are damaged.
+        Where the run is sound only up to an earlier step, the newest up to that one stays too. Later ones go:
+        the run has passed over them, for they are damaged.
 
         Raises:
             ReprolmError: what was read is not what was written (exit 76); the older ones are still there.
@@ -104,10 +105,11 @@ class Checkpoints:
                 write_tensors(out / name, content)
             publish_json(out / STATE, asdict(state))
         verified(path)
-        there = self._steps()
-        newest = there.index(path) + 1
-        for other in [*there[: max(0, newest - KEPT)], *there[newest:]]:
-            prune(other)
+        passed = [other for other in self._steps() if other <= path]
+        kept = {*passed[-KEPT:], self.newest_until(state.step if sound is None else sound)}
+        for other in self._steps():
+            if other not in kept:
+                prune(other)
 
     def restore(self, tensors: Tensors) -> State:
         """Puts the newest undamaged checkpoint into `tensors`; a fresh state if there never was one.
@@ -142,6 +144,10 @@ class Checkpoints:
                 str(self.directory), "holds only damaged checkpoints", want=want, exit=Exit.INTEGRITY
             )
         return None
+
+    def newest_until(self, step: int) -> Path | None:
+        """The newest checkpoint up to a step, if there is one."""
+        return max((path for path in self._steps() if int(path.name[5:]) <= step), default=None)
 
     def _steps(self) -> list[Path]:
         return sorted(self.directory.glob("step-*"))

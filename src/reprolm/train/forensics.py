@@ -8,13 +8,14 @@ from typing import Any
 from reprolm.data.windows import IGNORED
 from reprolm.store import publish_directory, publish_json
 from reprolm.train.certificate import certificate
+from reprolm.train.checkpoint import Checkpoints
 from reprolm.train.run import Run
 from reprolm.train.watch import Watch
 
 Decode = Callable[[list[int]], str]
 FOLDER = "forensics"
 """Beside the checkpoints."""
-NOTE = """The last good checkpoint, the batch before the event (decoded), norms by layer of the last steps
+NOTE = """The last good checkpoint, the batch with which it began (decoded), norms by layer of the last steps
 (since the process began), the numbers of every step, the events, the parameters and the certificate."""
 
 
@@ -28,13 +29,17 @@ def _text(run: Run, rows: Any, targets: Any, decode: Decode) -> str:
     return "".join(parts)
 
 
-def write(watch: Watch, run: Run, out: Path, decode: Decode) -> None:
-    """Publishes the bundle as `out`, which lies beside the checkpoints."""
-    events = watch.records()
-    first = events[-1]["step"] if events else len(watch.series)
-    good = [path.name for path in sorted(out.parent.glob("step-*")) if int(path.name[5:]) < first]
+def write(watch: Watch, checkpoints: Checkpoints, out: Path, decode: Decode) -> None:
+    """Publishes the bundle as `out`, which lies beside the checkpoints.
+
+    A divergence is known for one long after it began: the batch is that of its beginning.
+    """
+    events, run = watch.records(), watch.step.run
+    event = events[-1]["step"] if events else len(watch.series)
+    sound = min(event - 1, watch.detector.sound_until(event))
+    good = checkpoints.newest_until(sound)
     with publish_directory(out) as bundle:
-        batch = watch.batch_before(first)
+        batch = watch.batch_before(sound + 1)
         (bundle / "README.txt").write_text(NOTE + "\n")
         (bundle / "batch.txt").write_text(_text(run, batch.inputs, batch.targets, decode), encoding="utf-8")
         (bundle / "norms.csv").write_text(watch.norms.csv())
@@ -44,7 +49,8 @@ def write(watch: Watch, run: Run, out: Path, decode: Decode) -> None:
         config = {"seed": run.seed, "model": run.model.model_dump(), "train": run.train.model_dump()}
         publish_json(bundle / "config.json", config)
         publish_json(
-            bundle / "checkpoint.json", {"last_good": f"../{good[-1]}" if good else None, "event_step": first}
+            bundle / "checkpoint.json",
+            {"last_good": f"../{good.name}" if good else None, "began_step": sound + 1, "event_step": event},
         )
 
 

@@ -102,7 +102,7 @@ class Trainer:
         except ReprolmError as error:
             if error.exit is Exit.DIVERGED and self.run.world.leads:
                 self.watch.look()
-                forensics.write(self.watch, self.run, self.forensics, self._decode)
+                forensics.write(self.watch, self.checkpoints, self.forensics, self._decode)
                 problems = [replace(problem, see=str(self.forensics)) for problem in error.problems]
                 raise ReprolmError(problems, error.exit) from error
             raise
@@ -162,7 +162,7 @@ class Trainer:
         if self.step.precision.scale is not None:
             self.state.loss_scale = asdict(self.step.precision.scale)
         self.state.plateau = asdict(self.step.schedule.plateau)
-        self.checkpoints.save(self.state, self.tensors)
+        self.checkpoints.save(self.state, self.tensors, self.watch.detector.sound_until(self.state.step))
 
     def _step(self) -> dict[str, float]:
         """One optimizer step, and the looks that are due after it."""

@@ -7,6 +7,7 @@ from types import FrameType
 from typing import Any
 
 from reprolm.errors import Exit, Stopped
+from reprolm.processes import PARENT_DIED
 
 
 class Signals:
@@ -14,17 +15,22 @@ class Signals:
 
     def __init__(self) -> None:
         self.stop: Exit | None = None
+        self._asked = False
 
     @contextmanager
     def heard(self) -> Iterator[None]:
-        """Listens; a second signal ends the process at once."""
+        """Listens; a second signal ends the process at once, but not the death of its parent."""
 
         def handle(number: int, frame: FrameType | None) -> Any:  # noqa: ARG001
-            if self.stop is not None:
+            if number == PARENT_DIED:
+                self.stop = self.stop or Exit.TERMINATED
+            elif self.stop is not None and self._asked:
                 raise Stopped(self.stop)
-            self.stop = Exit(128 + number)
+            else:
+                self.stop, self._asked = Exit(128 + number), True
 
-        before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+        numbers = filter(None, (signal.SIGTERM, signal.SIGINT, PARENT_DIED))
+        before = {number: signal.signal(number, handle) for number in numbers}
         try:
             yield
         finally:

@@ -191,7 +191,9 @@ class Step:
     def halve(self, size: int) -> None:
         """Computes at most so many sequences at once from now on."""
         self.micro_batch_size = self.halved = min(size, self.micro_batch_size)
-        self.threads = SideBySide(shares(self.run, self.micro_batch_size))
+        if (count := shares(self.run, self.micro_batch_size)) != self.threads.count:
+            self.threads.close()
+            self.threads = SideBySide(count)
 
     def _go_on_smaller(self, error: Exception) -> None:
         """Goes on with parts of at most half the size.
