@@ -95,7 +95,7 @@ def ours(folder: Path, changes: dict[str, Any], seed: int) -> Steps:
     from reprolm.train.loop import Trainer
 
     params, tokens = parameters(PRESET, **changes), folder / "tokens"
-    one = run(params, device(THREADS), tokens=tokens, seed=seed, threads=THREADS)
+    one = run(params, device(THREADS), tokens=tokens, seed=seed)
     trainer = Trainer(one, Path(tempfile.mkdtemp(dir=folder)), Nobody())
 
     def step() -> None:

@@ -45,7 +45,8 @@ def run(
     """A run of the parameters; `others` are further fields of it."""
     model, train = section(params, "model", ModelConfig), section(params, "train", TrainConfig)
     training, validation = (Tokens(tokens, split) for split in ("train", "validation"))
-    others = {"threads": params["threads"]} | others
+    # those that `device` was given: shares of a batch are no more
+    others = {"threads": torch.get_num_threads()} | others
     return Run(model, train, seed, training, validation, on, **others)
 
 
