@@ -145,6 +145,7 @@ def test_a_terminal_shows_the_newest_table_alone(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("reprolm.sweep.screen.time.monotonic", lambda: 7.0)
     rows = [Row("n=1", "a"), Row("n=2", "b")]
     screen, seen = Screen(lambda row: "so " * 30), list[str]()
     for state in (State.QUEUED, State.RUNNING, State.FINISHED):

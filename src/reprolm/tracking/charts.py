@@ -14,6 +14,7 @@ CURVES = (
     "train/loss",
     "train/learning_rate",
     "train/gradient_norm",
+    "validation/attention_entropy",
     "train/tokens_per_second",
 )
 Options = Mapping[str, Any]
