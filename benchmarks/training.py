@@ -45,7 +45,7 @@ def run(
     """A run of the parameters; `others` are further fields of it."""
     model, train = section(params, "model", ModelConfig), section(params, "train", TrainConfig)
     training, validation = (Tokens(tokens, split) for split in ("train", "validation"))
-    # those that `device` was given: shares of a batch are no more
+    # those that `device` was asked for: a batch is divided into no more shares
     others = {"threads": torch.get_num_threads()} | others
     return Run(model, train, seed, training, validation, on, **others)
 

@@ -30,9 +30,7 @@ def _characters(content: dict[str, Any]) -> str:
 
 def _bytes(content: dict[str, Any]) -> str:
     """Our file of bytes in the format of `tokenizers`: pairs of bytes of which none was ever merged."""
-    characters = {byte: character for character, byte in byte_characters().items()}
-    entries = {characters[byte]: byte for byte in range(256)}
-    inner = tokenizers.Tokenizer(tokenizers.models.BPE(entries, []))
+    inner = tokenizers.Tokenizer(tokenizers.models.BPE(byte_characters(), []))
     inner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     inner.decoder = tokenizers.decoders.ByteLevel()
     inner.add_special_tokens(content["specials"])

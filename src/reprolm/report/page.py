@@ -138,7 +138,7 @@ def _split(found: Inputs) -> str:
 def headline(found: Inputs) -> str:
     """The one sentence that matters, of what is there."""
     train, evaluate = found.metrics.get("train", {}), found.metrics.get("evaluate", {})
-    parameters, tokens = _real(found.metrics.get("train", {}), "parameters", "total"), _real(train, "tokens")
+    parameters, tokens = _real(train, "parameters", "total"), _real(train, "tokens")
     quality, bigram = _real(evaluate, "bits_per_byte"), _real(evaluate, "references", "bigram")
     parts = [f"{tables.compact(parameters)} parameters"] if parameters is not None else []
     if quality is not None:
@@ -181,7 +181,7 @@ def tiles(found: Inputs) -> list[Tile]:
         ("bits per byte", _real(evaluate, "bits_per_byte"), "{:.3f}", f"{split} split"),
         ("excess over the floor", _real(evaluate, "excess", "nats"), "{:.4f}", "nats a token of text"),
         ("perplexity", _real(evaluate, "perplexity"), "{:.2f}", f"a token, {split} split"),
-        ("parameters", _real(found.metrics.get("train", {}), "parameters", "total"), None, ""),
+        ("parameters", _real(train, "parameters", "total"), None, ""),
         ("best validation loss", _real(train, "best_validation_loss"), "{:.3f}",
          "nats per token" + (f", step {step:,}" if step is not None else "")),
         ("tokens trained on", _real(train, "tokens"), None,
