@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from reprolm.model.context import Trace
+from reprolm.model.mode import evaluating
 
 
 def normalised_entropy(maps: Float[Tensor, "B H T S"]) -> Float[Tensor, " H"]:
@@ -23,8 +24,7 @@ def entropies(model: nn.Module, windows: Int[Tensor, "B T"]) -> list[list[float]
     """The `normalised_entropy` of each head on some text, by layer; none where windows are single tokens."""
     if windows.shape[1] < 2:
         return []
-    trace, training = Trace(maps=True), model.training
-    model.eval()
-    model(windows.to(next(model.parameters()).device), trace=trace)
-    model.train(training)
+    trace = Trace(maps=True)
+    with evaluating(model):
+        model(windows.to(next(model.parameters()).device), trace=trace)
     return [normalised_entropy(maps).tolist() for maps in trace.attention]

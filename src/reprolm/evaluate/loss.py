@@ -1,7 +1,6 @@
 """The loss of a model on a stream of tokens, each target scored exactly once."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from reprolm.data.shards import Array, Tokens
 from reprolm.data.windows import Laid, Padded, numbered
 from reprolm.errors import refuse
+from reprolm.model.mode import evaluating
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,6 @@ def _nats(model: nn.Module, windows: Array, documents: Array | None) -> NDArray[
     return result
 
 
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Leaves the model in the mode that it was in."""
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(training)
-
-
 def scored(
     model: nn.Module, tokens: Tokens, *, window: int, stride: int, batch_size: int, laid: Laid = "packed"
 ) -> Iterator[Scored]:
@@ -73,7 +62,7 @@ def scored(
         ReprolmError: fewer than two tokens (exit 65).
     """
     cut = Cut(tokens, window, stride, batch_size, laid)
-    with _evaluating(model):
+    with evaluating(model):
         for part in cut.parts():
             yield cut.scored(model, part)
 
@@ -140,7 +129,7 @@ def summed_loss(model: nn.Module, cut: Cut, *, rank: int = 0, size: int = 1) -> 
     """
     total, count = 0.0, 0
     parts = cut.parts()
-    with _evaluating(model):
+    with evaluating(model):
         for first in range(0, len(parts), size):
             index = first + rank
             found = cut.scored(model, parts[min(index, len(parts) - 1)])
